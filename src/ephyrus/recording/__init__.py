@@ -1,0 +1,87 @@
+"""Bytes, streams and everything that is derived from them once, for every format.
+
+Knows no format, no HDF5 and no HTTP. A format module imports what it needs from here; users meet
+`Recording` (made by :func:`ephyrus.open`) and its value classes.
+"""
+
+from ephyrus.recording.clock import as_fraction, exact_clock, seconds
+from ephyrus.recording.declaration import Format, FormatModule, Opening, Option, Reading
+from ephyrus.recording.files import Access, ByteSource, FileSet
+from ephyrus.recording.layout import (
+    checked_count,
+    corrupt,
+    decode,
+    fixed_text,
+    positive,
+    read_entries,
+    read_struct,
+    read_text,
+)
+from ephyrus.recording.limits import (
+    HEADER_BYTES,
+    PIECE_BYTES,
+    CallbackProgress,
+    Limits,
+    NullProgress,
+    Progress,
+    pieces,
+)
+from ephyrus.recording.recording import Recording
+from ephyrus.recording.scale import scaled
+from ephyrus.recording.streams import (
+    RUN_DTYPE,
+    BlockInfo,
+    Channels,
+    Problem,
+    RecordingInfo,
+    SegmentInfo,
+    SignalStream,
+    TableStream,
+    Unit,
+    Waveforms,
+    columns,
+    run_table,
+)
+
+__all__ = [
+    "HEADER_BYTES",
+    "PIECE_BYTES",
+    "RUN_DTYPE",
+    "Access",
+    "BlockInfo",
+    "ByteSource",
+    "CallbackProgress",
+    "Channels",
+    "FileSet",
+    "Format",
+    "FormatModule",
+    "Limits",
+    "NullProgress",
+    "Opening",
+    "Option",
+    "Problem",
+    "Progress",
+    "Reading",
+    "Recording",
+    "RecordingInfo",
+    "SegmentInfo",
+    "SignalStream",
+    "TableStream",
+    "Unit",
+    "Waveforms",
+    "as_fraction",
+    "checked_count",
+    "columns",
+    "corrupt",
+    "decode",
+    "exact_clock",
+    "fixed_text",
+    "pieces",
+    "positive",
+    "read_entries",
+    "read_struct",
+    "read_text",
+    "run_table",
+    "scaled",
+    "seconds",
+]
