@@ -1,0 +1,165 @@
+"""Which IO class fits a file or folder."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ephyrus.core import Block
+from ephyrus.errors import MissingExtraError, NeoReadWriteError
+from ephyrus.io.basefromrawio import BaseFromRaw
+from ephyrus.io.derive import io_class
+from ephyrus.recording.files import is_url
+from ephyrus.registry import BY_NAME, all_formats, file_set, identify
+
+__all__ = ["get_io", "io_by_extension", "list_candidate_ios", "read"]
+
+PathLike = str | os.PathLike[str]
+IGNORED = ("*.ini", "README.txt", "README.md")
+
+
+def io_by_extension() -> dict[str, list[type[BaseFromRaw]]]:
+    """Give the classes for each name ending (lower case, without dot)."""
+    found: dict[str, list[type[BaseFromRaw]]] = {}
+    for declared in all_formats():
+        for extension in declared.extensions:
+            found.setdefault(extension, []).append(io_class(declared.name))
+    return found
+
+
+def list_candidate_ios(
+    file_or_folder: PathLike, ignore_patterns: Sequence[str] = IGNORED
+) -> list[type[BaseFromRaw]]:
+    """Give the IO classes that a file or folder may be for, the most likely first.
+
+    Parameters
+    ----------
+    file_or_folder : path-like or str
+        An existing file or folder, a file to be written, or the beginning of file names.
+    ignore_patterns : sequence of str
+        Names in folders that do not count.
+
+    Returns
+    -------
+    list of class
+        Existing files are looked into: sure ones come first, contradicted ones drop out.
+
+    Raises
+    ------
+    ValueError
+        If nothing fits.
+    """
+    path = Path(file_or_folder).expanduser()
+    if is_url(file_or_folder) or path.is_file():
+        classes = _by_content(file_or_folder)
+    elif path.is_dir():
+        classes = _by_votes(
+            [entry for entry in path.rglob("*") if entry.is_file()], ignore_patterns
+        )
+    elif path.suffix:
+        classes = io_by_extension().get(path.suffix[1:].lower(), [])
+    else:
+        there = path.parent.glob(f"{path.name}*") if path.parent.is_dir() else ()
+        classes = _by_votes(there, ignore_patterns)
+    if not classes:
+        raise ValueError(f"{file_or_folder}: no IO class is known for it; see ephyrus.io.iolist")
+    return classes
+
+
+def _by_content(path: PathLike) -> list[type[BaseFromRaw]]:
+    files = file_set(path)
+    try:
+        return [io_class(match.format.name) for match in identify(files)]
+    finally:
+        files.close()
+
+
+def _by_votes(entries: Iterable[Path], ignore_patterns: Sequence[str]) -> list[type[BaseFromRaw]]:
+    """Let each file's name ending vote for its classes."""
+    by_extension = io_by_extension()
+    votes: Counter[type[BaseFromRaw]] = Counter()
+    for entry in entries:
+        ignored = any(fnmatch.fnmatch(entry.name, pattern) for pattern in ignore_patterns)
+        if entry.is_file() and not ignored:
+            votes.update(by_extension.get(entry.suffix[1:].lower(), []))
+    return [candidate for candidate, _ in votes.most_common()]
+
+
+def get_io(file_or_folder: PathLike, *args: Any, **kwargs: Any) -> BaseFromRaw:
+    """Give an IO object for a file or folder.
+
+    Parameters
+    ----------
+    file_or_folder : path-like or str
+        The recording, or the name of one to be written.
+    *args, **kwargs
+        Passed to the class.
+
+    Returns
+    -------
+    BaseFromRaw
+
+    Raises
+    ------
+    OSError
+        If no class could be constructed; the message lists each with its reason.
+    FormatError
+        If a class recognised the file by its content and failed to read it.
+    """
+    files_there = is_url(file_or_folder) or Path(file_or_folder).expanduser().is_file()
+    sure = _sure(file_or_folder) if files_there else None
+    try:
+        candidates = list_candidate_ios(file_or_folder)
+    except ValueError as error:
+        raise NeoReadWriteError(f"Could not identify IO for {file_or_folder}: {error}") from error
+    reasons = []
+    for candidate in candidates:
+        try:
+            return candidate(file_or_folder, *args, **kwargs)
+        except (OSError, TypeError, ValueError, MissingExtraError) as error:
+            if candidate is sure:
+                raise
+            reasons.append(f"  {candidate.__name__}: {error}")
+    tried = "\n".join(reasons)
+    raise NeoReadWriteError(f"Could not identify IO for {file_or_folder}; tried\n{tried}")
+
+
+def _sure(path: PathLike) -> type[BaseFromRaw] | None:
+    """Give the class whose format recognises the content, if there is one."""
+    files = file_set(path)
+    try:
+        matches = identify(files)
+    finally:
+        files.close()
+    if matches and matches[0].confidence > BY_NAME:
+        return io_class(matches[0].format.name)
+    return None
+
+
+def read(path: PathLike, **kwargs: Any) -> list[Block]:
+    """Read a recording of any format as Blocks.
+
+    Parameters
+    ----------
+    path : path-like or str
+        A file or folder.
+    **kwargs
+        `lazy`, `cascade`, and the other keywords of ``read_block``; anything else is an option of
+        the format.
+
+    Returns
+    -------
+    list of Block
+
+    Examples
+    --------
+    >>> import ephyrus
+    >>> blocks = ephyrus.read("made-up.fake", lazy=True)
+    >>> [len(block.segments) for block in blocks]
+    [2, 3]
+    """
+    return get_io(path).read(**kwargs)
