@@ -1,0 +1,55 @@
+# make run    the main job on a sample recording (make run FILE=path: on any recording)
+# make test   all tests            make lint   style, types, layers, spelling
+# make bench  speed as ratios      make docs   the documentation, in docs/_build
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT := sample
+FILE ?= $(OUT)/recording.vhdr
+CONVERTED := $(OUT)/$(if $(filter $(OUT)/recording.vhdr,$(FILE)),converted.csv,converted.vhdr)
+NAMESPACE_FILES := pyproject.toml src/ephyrus/_version.py
+
+.PHONY: run test lint bench docs peers clean
+
+run: $(VENV)/.run
+	@mkdir -p $(OUT)
+	$(if $(filter $(OUT)/recording.vhdr,$(FILE)),$(BIN)/python docs/examples/sample_recording.py $(FILE))
+	$(BIN)/ephyrus info "$(FILE)"
+	$(BIN)/ephyrus convert --overwrite "$(FILE)" $(CONVERTED)
+	$(BIN)/ephyrus plot "$(FILE)" -o $(OUT)/overview.png
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell src docs tests benchmarks README.md CONTRIBUTING.md CHANGELOG.md
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks $(ARGS)
+
+peers: $(VENV)/.peers
+	$(BIN)/python -m pytest -n 2 -m peers tests/peers $(ARGS)
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) $(OUT) docs/_build
+
+$(VENV)/.pip:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q "pip>=25.1"
+	touch $@
+
+$(VENV)/.run: $(VENV)/.pip $(NAMESPACE_FILES)
+	$(BIN)/python -m pip install -q -e ".[plot]"
+	touch $@
+
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.peers: $(VENV)/.%: $(VENV)/.pip $(NAMESPACE_FILES)
+	$(BIN)/python -m pip install -q --group $* -e .
+	touch $@

@@ -1,0 +1,74 @@
+"""Sphinx configuration; builds offline, and a warning is an error."""
+
+import inspect
+from pathlib import Path
+
+import ephyrus
+from ephyrus.registry import all_formats, format_module
+
+project = "Ephyrus"
+author = "the Ephyrus developers"
+copyright = "2026, the Ephyrus developers"
+release = version = ephyrus.__version__
+
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {"show_nav_level": 2, "navigation_with_keys": False}
+exclude_patterns = ["_build", "examples"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+myst_enable_extensions = ["colon_fence", "deflist"]
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+FORMATS = Path(__file__).parent / "formats" / "generated"
+
+
+def options_table(title, options):
+    """Give a list-table of options in reStructuredText."""
+    if not options:
+        return []
+    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
+    rows = [("Option", "Kind", "Default", "Meaning")]
+    rows += [(f"``{o.name}``", o.kind, f"``{o.default!r}``", o.doc) for o in options]
+    for row in rows:
+        lines += [f"   * - {row[0]}", *(f"     - {cell}" for cell in row[1:])]
+    return [*lines, ""]
+
+
+def format_page(declared):
+    """Write the page of one format from its declaration and its docstring."""
+    title = declared.label
+    reads = ", ".join(f"``{name}``" for name in declared.holds)
+    writes = ", ".join(f"``{name}``" for name in declared.writes) or "not written"
+    lines = [
+        title,
+        "=" * len(title),
+        "",
+        f":Class: ``ephyrus.io.{declared.io_class}``",
+        f":Name: ``{declared.name}``",
+        f":Extensions: {', '.join(declared.extensions) or 'none'}",
+        f":Holds: {reads}",
+        f":Writes: {writes}",
+        "",
+        inspect.getdoc(format_module(declared.name)) or "",
+        "",
+        *options_table("Options of opening", declared.options),
+        *options_table("Options of writing", declared.write_options),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_format_pages(app):
+    """Generate the pages of all formats and the table of what they support."""
+    FORMATS.mkdir(parents=True, exist_ok=True)
+    for old in FORMATS.glob("*.rst"):
+        old.unlink()
+    for declared in all_formats():
+        (FORMATS / f"{declared.name}.rst").write_text(format_page(declared), encoding="utf-8")
+
+
+def setup(app):
+    """Connect the generation of the format pages."""
+    app.connect("builder-inited", write_format_pages)
