@@ -56,7 +56,8 @@ FORMAT = Format(
     label="Axon (ABF, ATF)",
     io_class="AxonIO",
     extensions=("abf", "atf"),
-    holds=("Block", "Segment", "AnalogSignal", "Event"),
+    holds=("Block", "Segment", "Group", "AnalogSignal", "Event"),
+    has_protocol=True,
 )
 
 SAMPLES = "samples"
