@@ -32,7 +32,7 @@ lint: $(VENV)/.lint
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks $(ARGS)
 
-peers: $(VENV)/.peers
+peers: $(VENV)/.test $(VENV)/.peers
 	$(BIN)/python -m pytest -n 2 -m peers tests/peers $(ARGS)
 
 docs: $(VENV)/.docs

@@ -3,7 +3,11 @@
 import inspect
 from pathlib import Path
 
+import typer
+from typer.testing import CliRunner
+
 import ephyrus
+from ephyrus.cli import app as command_line
 from ephyrus.registry import all_formats, format_module
 
 project = "Ephyrus"
@@ -14,7 +18,7 @@ release = version = ephyrus.__version__
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_nav_level": 2, "navigation_with_keys": False}
-exclude_patterns = ["_build", "examples"]
+exclude_patterns = ["_build", "examples", "reference/generated"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 myst_enable_extensions = ["colon_fence", "deflist"]
 autodoc_member_order = "bysource"
@@ -22,7 +26,10 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
-FORMATS = Path(__file__).parent / "formats" / "generated"
+HERE = Path(__file__).parent
+FORMATS = HERE / "formats" / "generated"
+COMMANDS = HERE / "reference" / "generated" / "commands.md"
+PLAIN = {"COLUMNS": "96", "TERMINAL_WIDTH": "96", "NO_COLOR": "1", "TERM": "dumb"}
 
 
 def options_table(title, options):
@@ -69,6 +76,19 @@ def write_format_pages(app):
         (FORMATS / f"{declared.name}.rst").write_text(format_page(declared), encoding="utf-8")
 
 
+def write_command_page(app):
+    """Generate the help of every command, as the command line shows it."""
+    program = typer.main.get_command(command_line)
+    parts = []
+    for name in program.commands:
+        shown = CliRunner().invoke(command_line, [name, "--help"], env=PLAIN, terminal_width=96)
+        text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())
+        parts += [f"## ephyrus {name}", "", "```text", text, "```", ""]
+    COMMANDS.parent.mkdir(parents=True, exist_ok=True)
+    COMMANDS.write_text("\n".join(parts), encoding="utf-8")
+
+
 def setup(app):
-    """Connect the generation of the format pages."""
+    """Connect the generation of pages."""
     app.connect("builder-inited", write_format_pages)
+    app.connect("builder-inited", write_command_page)

@@ -38,7 +38,7 @@ def test_lazy_names_equal_all():
 
 def test_everything_of_core_is_exported():
     core = importlib.import_module("ephyrus.core")
-    missing = set(core.__all__) - set(ephyrus.__all__) - {"filters"}
+    missing = set(core.__all__) - set(ephyrus.__all__)
     assert not missing
 
 

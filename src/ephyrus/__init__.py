@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Segment,
         SpikeTrain,
         class_by_name,
+        filters,
         objectlist,
         objectnames,
     )
@@ -71,6 +72,7 @@ _CORE = (
     "Segment",
     "SpikeTrain",
     "class_by_name",
+    "filters",
     "objectlist",
     "objectnames",
 )
@@ -129,6 +131,7 @@ __all__ = [
     "WrongFormatError",
     "__version__",
     "class_by_name",
+    "filters",
     "get_io",
     "identify",
     "list_candidate_ios",
@@ -146,7 +149,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_LAZY[name]), _RENAMED.get(name, name))
     elif name.endswith("IO") or name in ("iolist", "io_by_extension"):
         value = getattr(importlib.import_module("ephyrus.io"), name)
-    elif name in ("core", "export", "io", "recording", "registry"):
+    elif name in ("core", "export", "io", "recording", "registry", "utils"):
         return importlib.import_module(f"ephyrus.{name}")
     else:
         raise AttributeError(f"module 'ephyrus' has no attribute {name!r}")

@@ -19,8 +19,18 @@ from pathlib import PurePath
 from typing import Any
 
 from ephyrus import formats as _formats
-from ephyrus.errors import MissingExtraError, WrongFormatError
-from ephyrus.recording import Access, FileSet, Format, FormatModule, Limits, Progress, Recording
+from ephyrus._extras import optional_module
+from ephyrus.errors import WrongFormatError
+from ephyrus.recording import (
+    SNIFF_BYTES,
+    Access,
+    FileSet,
+    Format,
+    FormatModule,
+    Limits,
+    Progress,
+    Recording,
+)
 from ephyrus.recording.declaration import as_format_module
 
 __all__ = [
@@ -31,10 +41,10 @@ __all__ = [
     "format_named",
     "format_names",
     "identify",
+    "matches_of",
     "open_recording",
 ]
 
-HEAD_BYTES = 16 * 1024  # read once and shown to every candidate
 BY_NAME = 0.15  # confidence up to which only the name speaks for a format
 
 log = logging.getLogger(__name__)
@@ -119,7 +129,7 @@ def identify(files: FileSet) -> list[Match]:
     OSError
         If the file system fails.
     """
-    head = b"" if files.is_dir else files.main.head(HEAD_BYTES)
+    head = b"" if files.is_dir else files.main.head(SNIFF_BYTES)
     matches = []
     for name in format_names():
         module = format_module(name)
@@ -127,6 +137,15 @@ def identify(files: FileSet) -> list[Match]:
         if confidence > 0:
             matches.append(Match(module.FORMAT, confidence))
     return sorted(matches, key=lambda match: -match.confidence)
+
+
+def matches_of(path: str | os.PathLike[str]) -> list[Match]:
+    """Tell which formats a path may be of, the most likely first; see `identify`."""
+    files = file_set(path)
+    try:
+        return identify(files)
+    finally:
+        files.close()
 
 
 def _kind_fits(declared: Format, files: FileSet) -> bool:
@@ -223,7 +242,4 @@ def _best(files: FileSet) -> FormatModule:
 def _check_extras(declared: Format) -> None:
     """Name the extra to install if a package that the format needs is missing."""
     for package, extra in declared.extras:
-        try:
-            importlib.import_module(package)
-        except ImportError as error:
-            raise MissingExtraError(package, extra, f"Reading {declared.label}") from error
+        optional_module(package, extra, f"Reading {declared.label}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ephyrus.cli.check import Report, _check_order
+from ephyrus.cli.check import Report, check_order
 
 
 def sweeps_atf(path: Path, *, sweeps: int, samples: int = 20) -> Path:
@@ -155,6 +155,38 @@ def test_times_that_go_back_are_told(latest, ticks, told):
 
     report = Report("x")
     with open_recording("made-up.fake") as recording:
-        last = _check_order(report, recording.tables[0], 50, np.array(ticks, np.uint64), latest)
+        last = check_order(report, recording.tables[0], 50, np.array(ticks, np.uint64), latest)
     assert last == ticks[-1]
     assert [problem.reason for problem in report.problems] == told
+
+
+def test_files_that_are_called_like_recordings(run, eeg, tmp_path):
+    """An archive is not whole if a recording in it is empty or overwritten."""
+    folder = eeg.path.parent
+    (folder / "empty.abf").touch()
+    (folder / "empty.raw").touch()
+    (folder / "zeros.abf").write_bytes(bytes(4000))
+    (folder / "zeros.vhdr").write_bytes(bytes(4000))
+    (folder / "gone.abf").symlink_to("nowhere.abf")
+    (folder / "bare.raw").write_bytes(bytes(4000))  # may well be numbers
+    (folder / "notes.txt").write_text("as seen on Monday\n", encoding="ascii")
+    (folder / "picture.png").write_bytes(bytes(100))
+    found = run("check", folder, "--json")
+    assert found.code == 1
+    names = {entry["path"].rpartition("/")[2]: entry for entry in found.json}
+    reasons = {name: (entry["error"] or {}).get("reason") for name, entry in names.items()}
+    assert reasons == {
+        eeg.path.name: None,
+        "empty.abf": f"{folder}/empty.abf: the file is empty; it is called like Axon (ABF, ATF)",
+        "empty.raw": (
+            f"{folder}/empty.raw: the file is empty; it is called like Interleaved raw binary"
+        ),
+        "zeros.abf": (
+            f"{folder}/zeros.abf: the content is not that of Axon (ABF, ATF), as which it is called"
+        ),
+        "zeros.vhdr": (
+            f"{folder}/zeros.vhdr: the content is not that of BrainVision, as which it is called"
+        ),
+        "gone.abf": f"{folder}/gone.abf: the link leads nowhere",
+    }
+    assert len(run("info", folder, "--json").json) == 1  # other commands take recordings only

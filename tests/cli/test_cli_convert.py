@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import ephyrus
 from ephyrus.registry import open_recording
 from tests.cli.test_cli_check import sweeps_atf
 
@@ -255,3 +256,35 @@ def test_ctrl_c_leaves_nothing_behind(run, raw, tmp_path, monkeypatch):
     assert found.code == 130
     assert found.errors == ["error: stopped by Ctrl-C; nothing was left half-written"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["probe.raw"]
+
+
+def test_source_is_not_replaced_by_way_of_a_folder_that_is_not_there_yet(run, eeg, tmp_path):
+    """The folder is made for the target, and the path then leads back to the source."""
+    before = eeg.path.read_bytes()
+    target = f"{eeg.path.parent}/new/../{eeg.path.name}"
+    found = run("convert", eeg.path, target, "--to", "pickle", "--overwrite")
+    assert found.code == 2
+    assert "belongs to the recording that is read" in found.err
+    assert eeg.path.read_bytes() == before
+
+
+def test_source_by_address_is_not_replaced(run, eeg):
+    before = eeg.path.read_bytes()
+    found = run("convert", f"file://{eeg.path}", eeg.path, "--to", "pickle", "--overwrite")
+    assert (found.code, eeg.path.read_bytes()) == (2, before)
+    assert "belongs to the recording that is read" in found.err
+
+
+def test_target_with_the_longest_name(run, eeg, tmp_path):
+    target = tmp_path / ("x" * 250 + ".vhdr")
+    assert run("convert", eeg.path, target).code == 0
+    assert sorted(path.suffix for path in tmp_path.glob("xxx*")) == [".eeg", ".vhdr", ".vmrk"]
+    np.testing.assert_array_equal(
+        ephyrus.open(target).read_scaled(0), ephyrus.open(eeg.path).read_scaled(0)
+    )
+
+
+def test_target_name_that_a_header_cannot_hold(run, eeg, tmp_path):
+    found = run("convert", eeg.path, tmp_path / "o\udcff.vhdr")
+    assert found.code == 2
+    assert "is not valid Unicode" in found.err

@@ -286,3 +286,21 @@ def test_check_in_bounded_memory(tmp_path):
         file.truncate(320_000_000)
     how = ["-f", "rawbinarysignal", "-Onb_channel=64"]
     assert peak_memory("traced", "check", large, *how) <= 64 * 2**20
+
+
+@pytest.mark.parametrize("time", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "command", ["head --start", "plot -o x.png --t-start", "plot -o x.png --t-stop"]
+)
+def test_times_are_numbers(run, command, time):
+    found = run(*command.split(), time, "made-up.fake")
+    assert found.code == 2
+    assert f"{time} is not a time in seconds" in found.err
+
+
+def test_module_is_the_program():
+    found = subprocess.run(
+        [sys.executable, "-m", "ephyrus", "info", "nowhere.abf"], capture_output=True, text=True
+    )
+    assert found.returncode == 2
+    assert found.stderr.startswith("error: nowhere.abf: no such file or folder")

@@ -577,7 +577,7 @@ def test_concatenate_refuses():
     ]:
         with pytest.raises(MergeError, match=message):
             make().concatenate(other)
-    with pytest.raises(TypeError, match="an AnalogSignal is needed, not a list"):
+    with pytest.raises(TypeError, match="an AnalogSignal is needed, not list"):
         make().concatenate([1])
 
 
@@ -606,6 +606,7 @@ def test_downsample_and_resample_keep_everything():
 
 def test_without_scipy(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "scipy", None)
+    monkeypatch.setitem(__import__("sys").modules, "scipy.signal", None)
     for call in (lambda: make().downsample(2), lambda: make().resample(5)):
         with pytest.raises(MissingExtraError, match="scipy"):
             call()
@@ -637,3 +638,28 @@ def test_duplicate_with_new_data():
     assert other.shape == (2, 1)
     other.annotations["key"].append(2)
     assert signal.annotations == {"key": [1]}
+
+
+def test_derivative():
+    values = np.array([[0.0, 1.0], [2.0, 1.0], [1.0, 5.0]])
+    original = AnalogSignal(
+        values,
+        "mV",
+        sampling_rate=2 * pq.kHz,
+        t_start=10 * pq.ms,
+        name="v",
+        array_annotations={"ch": ["a", "b"]},
+        k=1,
+    )
+    slope = original.derivative()
+    assert_array_equal(slope.magnitude, [[4.0, 0.0], [-2.0, 8.0]])
+    assert slope.dimensionality == (pq.mV / pq.ms).dimensionality
+    assert slope.t_start == 10.25 * pq.ms
+    assert slope.sampling_rate == 2 * pq.kHz
+    assert (slope.name, slope.annotations) == ("v", {"k": 1})
+    assert slope.array_annotations["ch"].tolist() == ["a", "b"]
+    assert original.astype(np.float32).derivative().dtype == np.float32
+    assert len(original[:1].derivative()) == len(original[:0].derivative()) == 0
+    # differences of small integers do not overflow
+    small = AnalogSignal(np.array([100, -100], np.int8), "mV", sampling_rate=1 * pq.Hz)
+    assert_array_equal(small.derivative().magnitude, [[-200.0]])

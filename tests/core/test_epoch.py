@@ -238,7 +238,7 @@ def test_merge():
     assert merged.labels.tolist() == ["a", "b", "c", "x"]
     assert merged.array_annotations["z"].tolist() == [1, 2, 3, 9]
     assert (merged.name, merged.annotations) == ("merge(n, m)", {"k": [1]})
-    with pytest.raises(MergeError, match="cannot be merged into a Epoch"):
+    with pytest.raises(MergeError, match="cannot be merged into Epoch"):
         full().merge(Event())
 
 

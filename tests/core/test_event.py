@@ -231,9 +231,9 @@ def test_surprise_7_shifts_keep_labels():
     assert values(event) == [2.0, 3.0, 4.0, 5.0]
     assert type(event * 2) is pq.Quantity
     assert (event - full()).magnitude.tolist() == [1.0] * 4
-    with pytest.raises(TypeError, match=r"an? Event cannot be added to a"):
+    with pytest.raises(TypeError, match="Event cannot be added to Event"):
         event + full()
-    with pytest.raises(TypeError, match="of 1 epochs cannot be subtracted from a Event of 4"):
+    with pytest.raises(TypeError, match="of 1 epochs cannot be subtracted from Event of 4"):
         event - Epoch([1.0] * pq.s)
 
 
@@ -330,7 +330,7 @@ def test_merge_without_labels_and_with_other_annotations():
     assert caught[0].filename == __file__
     assert merged.labels.tolist() == ["a", "b", "c", "d", ""]
     assert Event([1.0] * pq.s).merge(Event([2.0] * pq.s)).labels.tolist() == []
-    with pytest.raises(MergeError, match="a Epoch cannot be merged into a Event"):
+    with pytest.raises(MergeError, match="Epoch cannot be merged into Event"):
         full().merge(Epoch())
 
 

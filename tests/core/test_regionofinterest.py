@@ -98,6 +98,15 @@ def test_both_forms_of_the_constructors(cls, numbers, names):
         cls(IMAGES, *numbers, image_sequence=IMAGES)
     with pytest.raises(TypeError, match="numbers, not"):
         cls(IMAGES, *numbers, 3)
+    texts = "roi", "a cell", "cells.tif"
+    for roi in (cls(IMAGES, *numbers, *texts), cls(*numbers, "roi", description="a cell")):
+        assert tuple(getattr(roi, name) for name in names) == numbers
+        assert (roi.name, roi.description) == texts[:2]
+    assert cls(IMAGES, *numbers, *texts).file_origin == "cells.tif"
+    with pytest.raises(TypeError, match="name is given twice"):
+        cls(*numbers, "roi", name="another")
+    with pytest.raises(TypeError, match="what may follow them is name, description, file_origin"):
+        cls(*numbers, *texts, "more")
 
 
 def test_forms_of_the_polygon():

@@ -467,7 +467,7 @@ def test_shifting_in_place():
 
 
 def test_trains_are_not_added():
-    with pytest.raises(TypeError, match="a SpikeTrain cannot be added to a SpikeTrain"):
+    with pytest.raises(TypeError, match="SpikeTrain cannot be added to SpikeTrain"):
         make() + make()
     difference = make() - make([1.0, 1.0, 1.0])
     assert type(difference) is pq.Quantity
@@ -476,7 +476,7 @@ def test_trains_are_not_added():
     train = make()
     train -= make([1.0, 1.0, 1.0])
     assert type(train) is pq.Quantity
-    with pytest.raises(TypeError, match=r"of 2 spikes cannot be subtracted from a .* of 3"):
+    with pytest.raises(TypeError, match=r"of 2 spikes cannot be subtracted from .* of 3"):
         make() - make([1.0, 2.0])
     with pytest.raises(ValueError, match="units of time, not in mV"):
         make() + 1 * pq.mV
@@ -776,7 +776,7 @@ def test_merge_leaves_out_annotations_that_not_all_have():
         (make(sampling_rate=None), "different sampling_rate"),
         (make(left_sweep=1 * pq.s), "different left_sweep"),
         (make(waveforms=np.ones((3, 1, 1)) * pq.mV), "with and without waveforms"),
-        ([1.0] * pq.s, "a Quantity cannot be merged into a SpikeTrain"),
+        ([1.0] * pq.s, "Quantity cannot be merged into SpikeTrain"),
     ],
 )
 def test_merge_refuses(other, message):

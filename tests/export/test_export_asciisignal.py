@@ -8,24 +8,13 @@ import numpy as np
 import pytest
 import quantities as pq
 
-from ephyrus.core import AnalogSignal, Block, IrregularlySampledSignal, Segment
+from ephyrus.core import Block, IrregularlySampledSignal
 from ephyrus.errors import NeoReadWriteError
 from ephyrus.export.asciisignal import write
 from ephyrus.formats.asciisignal import FORMAT
 from ephyrus.recording import CallbackProgress, NullProgress
 from ephyrus.registry import open_recording
-
-
-def block_of(*signals: AnalogSignal) -> Block:
-    block, segment = Block(), Segment()
-    block.segments.append(segment)
-    segment.analogsignals.extend(signals)
-    return block
-
-
-def signal_of(values, units="mV", **keywords) -> AnalogSignal:
-    keywords = {"sampling_rate": 1000 * pq.Hz, **keywords}
-    return AnalogSignal(np.asarray(values), units=units, **keywords)
+from tests.synth.objects import block_of, signal_of
 
 
 @pytest.fixture
@@ -179,3 +168,9 @@ def test_progress_counts_bytes(tmp_path):
     options = FORMAT.option_values({}, writing=True)
     write([block_of(signal_of(np.zeros(3000)))], path, options, progress=progress)
     assert seen[-1] == (path.stat().st_size, None)
+
+
+@pytest.mark.parametrize(("shape", "reason"), [((0, 2), "no samples"), ((5, 0), "has none")])
+def test_what_could_not_be_read_is_not_written(written, shape, reason):
+    with pytest.raises(NeoReadWriteError, match=reason):
+        written(block_of(signal_of(np.empty(shape))))

@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 import quantities as pq
 
-from ephyrus.core import AnalogSignal, Block, Segment, SpikeTrain
+from ephyrus.core import AnalogSignal, Block, SpikeTrain
 from ephyrus.errors import NeoReadWriteError
 from ephyrus.export.asciispiketrain import write
 from ephyrus.formats.asciispiketrain import FORMAT
 from ephyrus.recording import NullProgress
 from ephyrus.registry import open_recording
-
-
-def block_of(*trains: SpikeTrain) -> Block:
-    block, segment = Block(), Segment()
-    block.segments.append(segment)
-    segment.spiketrains.extend(trains)
-    return block
+from tests.synth.objects import block_of
 
 
 def train_of(times, units="s", **keywords) -> SpikeTrain:

@@ -17,6 +17,7 @@ from ephyrus.core import (
     Block,
     Epoch,
     Event,
+    Group,
     ImageSequence,
     IrregularlySampledSignal,
     Segment,
@@ -653,6 +654,20 @@ def test_signals_that_do_not_stand_side_by_side(other, tmp_path):
     with pytest.raises(ValueError, match=f"'slow'.* and '{other.name}'.*differ"):
         saved(make_block(make_signal(wave(), name="slow"), other), tmp_path / "x.vhdr")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_signals_without_channels_are_refused(tmp_path):
+    with pytest.raises(NeoReadWriteError, match="has no samples of any"):
+        saved(make_block(make_signal(np.empty((5, 0)))), tmp_path / "x.vhdr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_lost_of_events_that_hold_none(tmp_path):
+    event = Event([] * pq.s, labels=[], name="Tag", array_annotations={"tag_type": []})
+    block = make_block(make_signal(wave()), events=[event])
+    assert saved(block, tmp_path / "x.vhdr").losses == ()
+    block.groups.append(Group(name="mine"))
+    assert saved(block, tmp_path / "x.vhdr").losses == ("1 group is left out",)
 
 
 def test_blocks_without_signals_are_refused(tmp_path):

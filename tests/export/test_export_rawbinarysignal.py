@@ -6,26 +6,13 @@ import numpy as np
 import pytest
 import quantities as pq
 
-from ephyrus.core import AnalogSignal, Block, Event, Segment, SpikeTrain
+from ephyrus.core import Event, Group, Segment, SpikeTrain
 from ephyrus.errors import Cancelled, NeoReadWriteError
 from ephyrus.export.rawbinarysignal import write
 from ephyrus.formats.rawbinarysignal import FORMAT
 from ephyrus.recording import CallbackProgress, NullProgress
 from ephyrus.registry import open_recording
-
-
-def block_of(*signals: AnalogSignal, **children) -> Block:
-    block, segment = Block(), Segment()
-    block.segments.append(segment)
-    segment.analogsignals.extend(signals)
-    for name, objects in children.items():
-        getattr(segment, name).extend(objects)
-    return block
-
-
-def signal_of(values, units="mV", **keywords) -> AnalogSignal:
-    keywords = {"sampling_rate": 1000 * pq.Hz, **keywords}
-    return AnalogSignal(np.asarray(values), units=units, **keywords)
+from tests.synth.objects import block_of, signal_of
 
 
 @pytest.fixture
@@ -129,7 +116,44 @@ def test_the_signal_is_not_changed(written):
 def test_coarse_rounding_and_missing_values_are_told(written):
     _, losses = written(block_of(signal_of([0.001, 0.002, np.nan])))
     assert losses[0] == "written as 0: 1 missing value (NaN)"
-    assert losses[1].startswith("values were rounded to steps of 1: all of them lie within 0 steps")
+    assert losses[1] == (
+        "values were rounded to whole steps of 1, of which they span 0; a smaller signal_gain or "
+        "dtype='float32' keeps more"
+    )
+
+
+def test_rounding_is_told_only_where_it_costs(written):
+    """Numbers that were whole come out of scaling in float32 a little off."""
+    stored = np.array([-32768, 32767, 17, 400, -9001])
+    values = (stored * 0.1).astype("f4")
+    path, losses = written(block_of(signal_of(values)), signal_gain=0.1)
+    assert np.fromfile(path, "<i2").tolist() == stored.tolist()
+    assert len(losses) == 1
+    _, losses = written(block_of(signal_of([0, 500.5, 1000])))
+    assert losses[0] == (
+        "values were rounded to whole steps of 1; a smaller signal_gain or dtype='float32' "
+        "keeps more"
+    )
+
+
+def test_signals_without_channels_are_refused(written):
+    with pytest.raises(NeoReadWriteError, match="holds analog signals, the segment has none"):
+        written(block_of(signal_of(np.empty((5, 0)))))
+
+
+def test_annotations_and_groups_that_are_lost_are_told(written):
+    signal = signal_of([1, 2], array_annotations={"channel_names": ["a"], "impedance": [3]})
+    block = block_of(signal, events=[Event([] * pq.s, labels=[])])
+    block.annotate(mouse="M1")
+    signal.annotate(stream_id="0", gain_mode="low")
+    block.groups.append(Group(name="mine"))
+    block.groups.append(Group(name="of a stream", stream_id="0"))
+    _, losses = written(block)
+    assert losses[:-1] == (
+        "annotations are left out: gain_mode, mouse",
+        "array annotations are left out: impedance",
+        "1 group is left out",
+    )
 
 
 def test_other_objects_are_named(written):

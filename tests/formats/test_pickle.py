@@ -11,7 +11,7 @@ import quantities as pq
 import ephyrus
 from ephyrus.core import AnalogSignal, Block, Segment
 from ephyrus.errors import FormatError
-from ephyrus.io import PickleIO
+from ephyrus.io import PickleIO, RawBinarySignalIO
 from tests.synth.pickle import example_block
 
 LISTS = ("analogsignals", "irregularlysampledsignals", "spiketrains", "events", "epochs")
@@ -222,7 +222,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("disk full")
 
-    monkeypatch.setattr("ephyrus.export.pickle.pickle.dump", fail)
+    monkeypatch.setattr("ephyrus.export.pickle._LoadingPickler.dump", fail)
     with pytest.raises(OSError, match="disk full"):
         PickleIO(path).write_block(example_block(2))
     assert path.read_bytes() == before
@@ -245,3 +245,31 @@ def test_parts_of_the_stored_tree(tmp_path):
         reader.read_block(signal_group_mode="split-all")
     with pytest.raises(ValueError, match="outside segment 1"):
         reader.read_segment(seg_index=1, time_slice=(0, 1))
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_lazy_signals_are_written_piece_by_piece(tmp_path, monkeypatch, protocol):
+    """The file is the same tree, and reading it with the standard unpickler gives the values."""
+    raw = tmp_path / "numbers.raw"
+    values = np.arange(60_000, dtype="<i2").reshape(-1, 3)
+    values.tofile(raw)
+    lazy = RawBinarySignalIO(raw, nb_channel=3, signal_gain=0.5).read_block(lazy=True)
+    pieces = []
+    original = AnalogSignal._piece
+    monkeypatch.setattr(
+        AnalogSignal, "_piece", lambda self, a, b: pieces.append(b - a) or original(self, a, b)
+    )
+    monkeypatch.setattr("ephyrus.export.pickle.PIECE_BYTES", 50_000)
+    PickleIO(tmp_path / "out.pkl").write_block(lazy, protocol=protocol)
+    assert max(pieces) <= 50_000 // 12
+    assert sum(pieces) == 20_000
+    for found in (
+        PickleIO(tmp_path / "out.pkl").read_block(),
+        pickle.loads((tmp_path / "out.pkl").read_bytes()),
+    ):
+        signal = found.segments[0].analogsignals[0]
+        assert signal.segment is found.segments[0]
+        np.testing.assert_array_equal(signal.magnitude, values * np.float32(0.5))
+        assert signal.lazy_shape is None
+        assert float(signal.sampling_rate) == 10_000.0
+        assert list(signal.array_annotations["channel_names"]) == ["ch0", "ch1", "ch2"]

@@ -87,3 +87,9 @@ def test_a_recognised_but_damaged_file_raises_its_own_error(brainvision):
     brainvision.write_bytes(text)
     with pytest.raises(FormatError, match=r"(?i)channels"):
         get_io(brainvision)
+
+
+@pytest.mark.parametrize("name", ["nowhere.abf", "nowhere.vhdr", "nowhere.xyz", "nowhere"])
+def test_reading_what_is_not_there(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match=f"{name}: no such file or folder"):
+        ephyrus.read(tmp_path / name)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ephyrus._bins import thinned
 from ephyrus.errors import Cancelled
 from ephyrus.recording import CallbackProgress, FileSet, Limits
 from ephyrus.recording.downsample import bin_edges, downsample, reduce_pieces
@@ -284,3 +285,13 @@ def test_memory_stays_bounded(tmp_path):
     assert peak < 2**20  # 16 MB of samples
     assert np.flatnonzero(found.high[:, 2]).tolist() == [61]
     assert found.high[61].tolist() == [0, 0, 77, 0]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_thinned_keeps_one_time_of_each_quarter_column(ordered):
+    times = np.linspace(0, 1, 1001)[:-1]
+    if not ordered:
+        times = np.concatenate([times[500:], times[:500]])
+    kept = times[thinned(times, 0.0, 1.0, 10)]
+    np.testing.assert_allclose(np.sort(kept), np.arange(40) / 40, atol=1e-12)
+    assert thinned(times[:80], 0.0, 1.0, 10) == slice(None)

@@ -1,7 +1,9 @@
 """Byte sources and file sets: values, bounds, siblings, closing, pickling, threads."""
 
+import errno
 import os
 import pickle
+import sys
 import threading
 from pathlib import Path
 
@@ -352,3 +354,48 @@ def test_memory_source_looks_at_its_bytes():
     assert np.shares_memory(array, np.frombuffer(CONTENT, "u1"))
     source.close()
     assert source.read_at(0, 1) == b"\0"
+
+
+@pytest.mark.parametrize("access", ["mmap", "pread"])
+@pytest.mark.parametrize("name", ["x" * 300, "é" * 200, "x/" * 3000, "a\ud800b", "main.bin/within"])
+def test_names_that_no_file_can_have_are_of_none(tmp_path, access, name):
+    """Headers may hold any name; the system's own complaint about it is no fault of the disk."""
+    (tmp_path / "main.bin").write_bytes(b"abc")
+    files = FileSet(tmp_path / "main.bin", access=access)
+    assert files.exists(name) is False
+    assert files.find(name) is None
+    with pytest.raises(FileNotFoundError):
+        files.source(name)
+    files.close()
+
+
+def test_a_failing_disk_is_not_a_missing_file(tmp_path, monkeypatch):
+    (tmp_path / "main.bin").write_bytes(b"abc")
+    files = FileSet(tmp_path / "main.bin")
+
+    def fails(self, **keywords):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "stat", fails)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        files.exists("other.bin")
+    assert not isinstance(caught.value, FileNotFoundError)
+    with pytest.raises(OSError, match="Input/output error"):
+        files.source("other.bin")
+
+
+def test_address_is_what_the_user_gave(tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    with fsspec.open("memory://folder/address.bin", "wb") as file:
+        file.write(b"abc")
+    assert FileSet("memory://folder/address.bin").address == "memory:///folder/address.bin"
+    (tmp_path / "a.bin").write_bytes(b"abc")
+    assert FileSet(tmp_path / "a.bin").address == str(tmp_path / "a.bin")
+
+
+@pytest.mark.parametrize("address", ["nosuch://x.abf", "s3://bucket/x.abf"])
+def test_addresses_that_cannot_be_opened_are_errors_of_the_file_system(address, monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # also where it is installed
+    with pytest.raises(OSError, match=address.partition(":")[0]) as caught:
+        FileSet(address)
+    assert str(caught.value).startswith(address)

@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ephyrus.errors import Cancelled, LimitError
-from ephyrus.recording import CallbackProgress, Limits, NullProgress, Progress, pieces
+from ephyrus.recording import (
+    CallbackProgress,
+    Limits,
+    NullProgress,
+    Progress,
+    pieces,
+    under_way,
+)
 
 
 @settings(deadline=None, max_examples=200)
@@ -67,3 +74,24 @@ def test_cancelled_progress_stops_the_work_at_the_next_step():
     with pytest.raises(Cancelled):
         progress.start(10, "B", "x")
     assert seen == [0]
+
+
+def test_work_that_fails_is_ended_too():
+    told = []
+
+    class Told(NullProgress):
+        def start(self, total, unit, label):
+            told.append((total, unit, label))
+
+        def finish(self):
+            told.append("finished")
+
+    with pytest.raises(OSError, match="no disk"), under_way(Told(), 5, "B", "reading"):
+        raise OSError("no disk")
+    assert told == [(5, "B", "reading"), "finished"]
+
+
+def test_pieces_are_as_large_as_one_read_may_be():
+    assert Limits().piece_bytes(100) == 100
+    assert Limits(read_bytes=60).piece_bytes(100) == 60
+    assert Limits(read_bytes=600).piece_bytes(100) == 100

@@ -88,7 +88,7 @@ def test_candidates_see_the_beginning_once(path, monkeypatch):
     assert seen == [path.read_bytes()]
     (path.parent / "long.x").write_bytes(bytes(100_000))
     registry.identify(FileSet(path.parent / "long.x"))
-    assert len(seen[1]) == registry.HEAD_BYTES == 16384
+    assert len(seen[1]) == registry.SNIFF_BYTES == 16384
     files.close()
 
 

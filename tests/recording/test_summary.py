@@ -11,7 +11,7 @@ import quantities as pq
 import ephyrus.formats.example as example
 from ephyrus.errors import CorruptError
 from ephyrus.recording import FileSet, Recording
-from ephyrus.recording.summary import _plain, content_line, html, one_line, summary
+from ephyrus.recording.summary import content_line, html, one_line, plain, summary
 from tests.synth import arrays
 
 SIGNAL = arrays.signal(
@@ -201,7 +201,7 @@ def test_labels_that_cannot_be_read_are_told(monkeypatch):
     ],
 )
 def test_annotations_of_any_kind_become_json(value, expected):
-    found = _plain(value)
+    found = plain(value)
     assert found == expected
     json.dumps(found, allow_nan=False)
 

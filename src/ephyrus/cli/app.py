@@ -22,6 +22,7 @@ from ephyrus.cli.params import (
     QuietOption,
     RecursiveOption,
     SalvageOption,
+    a_time,
     assignments,
     channel_list,
     complete_format,
@@ -171,7 +172,9 @@ def head(
     channels: ChannelsOption = None,
     start: Annotated[
         float | None,
-        typer.Option("--start", help="From this time on, in seconds.", show_default=False),
+        typer.Option(
+            "--start", help="From this time on, in seconds.", show_default=False, callback=a_time
+        ),
     ] = None,
     segment: Annotated[
         int | None,
@@ -215,6 +218,7 @@ def check(
     """Read every byte of recordings and report whatever is wrong with them.
 
     Every check of the header is made, every packet is walked, all data are read (in little memory).
+    Of a folder, files are named too that are called like recordings, and are empty or not such.
     Exit code 0: all files are whole; 1: problems were found; 2: nothing could be read.
     """
     from ephyrus.cli.check import run
@@ -288,7 +292,7 @@ def convert(
     format: FormatOption = None,
     option: OptionOption = None,
     salvage: SalvageOption = False,
-    access: AccessOption = AccessMode.mmap,
+    access: AccessOption = AccessMode.pread,
     quiet: QuietOption = False,
 ) -> int:
     """Write recordings in another format, of any size, in little memory.
@@ -324,10 +328,15 @@ def plot(
     ],
     t_start: Annotated[
         float | None,
-        typer.Option("--t-start", help="From this time, in seconds.", show_default=False),
+        typer.Option(
+            "--t-start", help="From this time, in seconds.", show_default=False, callback=a_time
+        ),
     ] = None,
     t_stop: Annotated[
-        float | None, typer.Option("--t-stop", help="To this time, in seconds.", show_default=False)
+        float | None,
+        typer.Option(
+            "--t-stop", help="To this time, in seconds.", show_default=False, callback=a_time
+        ),
     ] = None,
     channels: ChannelsOption = None,
     width: Annotated[

@@ -15,9 +15,17 @@ from ephyrus.cli.failures import Tally, error_entry, explained
 from ephyrus.cli.inputs import How, Source, find_sources, open_source
 from ephyrus.cli.progress import RichProgress
 from ephyrus.errors import FormatError, WrongFormatError
-from ephyrus.recording import Problem, Progress, Recording, SignalStream, TableStream, pieces
+from ephyrus.recording import (
+    Problem,
+    Progress,
+    Recording,
+    SignalStream,
+    TableStream,
+    pieces,
+    under_way,
+)
 
-__all__ = ["run"]
+__all__ = ["Report", "check_order", "run"]
 
 PIECE_BYTES = 8 * 2**20
 PAGE_BYTES = 4096
@@ -61,7 +69,8 @@ def run(paths: Sequence[str], how: How, *, recursive: bool, as_json: bool, quiet
     tally = Tally(salvage=True)
     reports = []
     with RichProgress(quiet=quiet) as progress:
-        for source in find_sources(paths, tally, recursive=recursive, format=how.format):
+        sources = find_sources(paths, tally, recursive=recursive, format=how.format, lost=True)
+        for source in sources:
             with tally.attempt(source.path):
                 report = _checked(source, how, progress)
                 reports.append(report)
@@ -69,7 +78,8 @@ def run(paths: Sequence[str], how: How, *, recursive: bool, as_json: bool, quiet
                 if not as_json:
                     _show(report)
     if as_json:
-        console.write_json([_entry(report) for report in reports] + _unreadable(tally))
+        unreadable = tally.entries(format=None, status="unreadable", bytes_read=0, problems=[])
+        console.write_json([_entry(report) for report in reports] + unreadable)
     elif len(reports) + tally.failed > 1 and not quiet:
         _show_sum(reports, tally)
     return tally.code
@@ -113,22 +123,24 @@ def _walked(recording: Recording, progress: Progress) -> Report:
             _contents(recording),
             problems=list(recording.problems),
         )
-        progress.start(total, "B", recording.path)
         try:
-            for stream in signals:
-                _read_signal(recording, stream, report, progress)
-            for table in recording.tables:
-                _read_table(recording, table, report, progress)
+            with under_way(progress, total, "B", recording.path):
+                for stream in recording.signals:
+                    report.nbytes += _read_signal(recording, stream, report, progress)
+                for stream in recording.stimuli:  # most are computed: no bytes of the file
+                    _read_signal(recording, stream, report, progress)
+                for table in recording.tables:
+                    _read_table(recording, table, report, progress)
         except FormatError as error:
             report.error = error
-        finally:
-            progress.finish()
     return report
 
 
 def _read_signal(
     recording: Recording, stream: SignalStream, report: Report, progress: Progress
-) -> None:
+) -> int:
+    """Read a signal piece by piece; gives the bytes of its samples."""
+    nbytes = 0
     for start, stop in pieces(0, stream.length, stream.item_bytes, PIECE_BYTES):
         values = recording.read_signal(stream, start, stop)
         wanted = stop - start, *stream.item_shape
@@ -137,8 +149,9 @@ def _read_signal(
                 report, stream.name, f"samples {start:,} to {stop:,}: {values.shape}, not {wanted}"
             )
         _touch(values)
-        report.nbytes += values.nbytes
+        nbytes += values.nbytes
         progress.advance(values.nbytes)
+    return nbytes
 
 
 def _touch(values: NDArray[Any]) -> None:
@@ -159,13 +172,13 @@ def _read_table(
             if short:
                 _found(report, table.name, f"items {start:,} to {stop:,}: {short} end early")
             if table.is_sorted:
-                latest = _check_order(report, table, start, found["tick"], latest)
+                latest = check_order(report, table, start, found["tick"], latest)
             nbytes = (stop - start) * table.item_bytes
             report.nbytes += nbytes
             progress.advance(nbytes)
 
 
-def _check_order(
+def check_order(
     report: Report, table: TableStream, start: int, ticks: NDArray[Any], latest: Any
 ) -> Any:
     """Note times that go backwards; gives the last time of the piece."""
@@ -258,17 +271,3 @@ def _entry(report: Report) -> dict[str, Any]:
         ],
         "error": None if report.error is None else error_entry(report.error),
     }
-
-
-def _unreadable(tally: Tally) -> list[dict[str, Any]]:
-    return [
-        {
-            "path": path,
-            "format": None,
-            "status": "unreadable",
-            "bytes_read": 0,
-            "problems": [],
-            "error": error_entry(error),
-        }
-        for path, error in tally.errors
-    ]

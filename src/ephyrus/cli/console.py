@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping
 from datetime import date, datetime, time
@@ -68,7 +69,7 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     console = _Terminal(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in console._environ:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     return console
 

@@ -168,6 +168,10 @@ class Tally:
         log.debug("%s", path, exc_info=error)
         note("error", explained(error, path, salvage=self.salvage))
 
+    def entries(self, **facts: Any) -> list[dict[str, Any]]:
+        """Give the files that failed for JSON output, each with the given facts."""
+        return [{"path": path, **facts, "error": error_entry(error)} for path, error in self.errors]
+
     @property
     def code(self) -> int:
         """Exit code of the command."""

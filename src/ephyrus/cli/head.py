@@ -12,12 +12,12 @@ from rich.text import Text
 
 from ephyrus.cli import console, words
 from ephyrus.cli.channels import chosen_channels
-from ephyrus.cli.failures import Failure, Tally, error_entry
+from ephyrus.cli.failures import Failure, Tally
 from ephyrus.cli.inputs import How, find_sources, open_source, remarks
 from ephyrus.cli.places import signal_place, table_place
 from ephyrus.cli.progress import RichProgress
 from ephyrus.recording import Recording, SignalStream, TableStream, scaled, seconds
-from ephyrus.recording.times import item_times
+from ephyrus.recording.times import item_times, run_positions
 
 __all__ = ["Wanted", "run"]
 
@@ -63,8 +63,7 @@ def run(
                 if not as_json:
                     _show(entry, wanted)
     if as_json:
-        failed = [{"path": path, "error": error_entry(error)} for path, error in tally.errors]
-        console.write_json(entries + failed)
+        console.write_json(entries + tally.entries())
     return tally.code
 
 
@@ -117,8 +116,7 @@ def _signal(
 
 def _segments(stream: SignalStream | TableStream, items: Any) -> Any:
     """Give the segment of each item."""
-    runs = np.searchsorted(stream.runs["first"], items, "right") - 1
-    return stream.runs["segment"][runs]
+    return stream.runs["segment"][run_positions(stream, items)]
 
 
 def _table(recording: Recording, table: TableStream, wanted: Wanted) -> dict[str, Any]:

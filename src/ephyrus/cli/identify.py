@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ephyrus.cli import console
-from ephyrus.cli.failures import Failure, Tally, error_entry
-from ephyrus.cli.inputs import find_sources, matches_of
-from ephyrus.registry import BY_NAME, Match
+from ephyrus.cli.failures import Failure, Tally
+from ephyrus.cli.inputs import find_sources
+from ephyrus.registry import BY_NAME, Match, matches_of
 
 __all__ = ["run"]
 
@@ -29,7 +29,8 @@ def run(paths: Sequence[str], *, recursive: bool, as_json: bool) -> int:
                 )
             entries.append((source.path, matches))
     if as_json:
-        console.write_json([_entry(path, matches) for path, matches in entries] + _failed(tally))
+        failed = tally.entries(format=None)
+        console.write_json([_entry(path, matches) for path, matches in entries] + failed)
     elif entries:
         console.out().print(_table(entries))
     return tally.code
@@ -47,12 +48,6 @@ def _entry(path: str, matches: list[Match]) -> dict[str, Any]:
             {"format": match.format.name, "confidence": match.confidence} for match in matches
         ],
     }
-
-
-def _failed(tally: Tally) -> list[dict[str, Any]]:
-    return [
-        {"path": path, "format": None, "error": error_entry(error)} for path, error in tally.errors
-    ]
 
 
 def _table(entries: list[tuple[str, list[Match]]]) -> Any:

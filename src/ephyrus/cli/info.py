@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ephyrus.cli import console, words
-from ephyrus.cli.failures import Tally, error_entry
+from ephyrus.cli.failures import Tally
 from ephyrus.cli.inputs import How, find_sources, open_source, recording_files
 from ephyrus.cli.progress import RichProgress
 from ephyrus.recording import Recording
@@ -41,8 +41,7 @@ def run(paths: Sequence[str], how: How, *, recursive: bool, as_json: bool, quiet
                 if not as_json:
                     _show(entry)
     if as_json:
-        failed = [{"path": path, "error": error_entry(error)} for path, error in tally.errors]
-        console.write_json(entries + failed)
+        console.write_json(entries + tally.entries())
     return tally.code
 
 

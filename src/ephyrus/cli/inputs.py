@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,16 +12,15 @@ from typing import Any
 from ephyrus.cli.console import note
 from ephyrus.cli.failures import Failure, Tally
 from ephyrus.errors import FormatError, MissingExtraError, NeoReadWriteError
-from ephyrus.recording import Access, Format, Option, Progress, Recording
+from ephyrus.recording import SNIFF_BYTES, Access, Format, Option, Progress, Recording
+from ephyrus.recording.declaration import by_keyword
 from ephyrus.recording.files import is_url
 from ephyrus.registry import (
     BY_NAME,
-    Match,
-    file_set,
     format_module,
     format_named,
     format_names,
-    identify,
+    matches_of,
     open_recording,
 )
 
@@ -29,7 +28,6 @@ __all__ = [
     "How",
     "Source",
     "find_sources",
-    "matches_of",
     "named_format",
     "open_source",
     "recording_files",
@@ -97,17 +95,13 @@ def named_format(name: str) -> Format:
         raise Failure(f"there is no format {name!r}", hint) from error
 
 
-def matches_of(path: str) -> list[Match]:
-    """Tell which formats a path may be of, the most likely first."""
-    files = file_set(path)
-    try:
-        return identify(files)
-    finally:
-        files.close()
-
-
 def find_sources(
-    paths: Iterable[str], tally: Tally, *, recursive: bool = False, format: str | None = None
+    paths: Iterable[str],
+    tally: Tally,
+    *,
+    recursive: bool = False,
+    format: str | None = None,
+    lost: bool = False,
 ) -> list[Source]:
     """List the recordings that arguments mean, each once.
 
@@ -121,6 +115,8 @@ def find_sources(
         Look into folders within folders.
     format : str, optional
         Only this format counts in folders.
+    lost : bool
+        Tell the tally of files in folders that are called like recordings, and are none.
 
     Returns
     -------
@@ -135,7 +131,8 @@ def find_sources(
             found.setdefault(path, Source(path, PurePath(PurePath(path).name)))
             continue
         failed = tally.failed
-        inside = list(_within(folder, recursive, wanted, tally))
+        unknown = _lost_file if lost and wanted is None else None
+        inside = list(_within(folder, recursive, wanted, tally, unknown))
         if not inside and tally.failed == failed:
             tally.fail(path, _nothing(folder, recursive))
         for source in inside:
@@ -157,7 +154,13 @@ def _nothing(folder: Path, recursive: bool) -> Failure:
     return Failure(f"{folder}: no recording is recognised in this folder", hint)
 
 
-def _within(folder: Path, recursive: bool, wanted: Format | None, tally: Tally) -> Iterator[Source]:
+def _within(
+    folder: Path,
+    recursive: bool,
+    wanted: Format | None,
+    tally: Tally,
+    unknown: Callable[[Path], Failure | None] | None,
+) -> Iterator[Source]:
     """Walk a folder; hidden files and folders are left out."""
 
     def tell(error: OSError) -> None:
@@ -174,6 +177,8 @@ def _within(folder: Path, recursive: bool, wanted: Format | None, tally: Tally) 
         for path in candidates:
             if _recognised(path, wanted, tally):
                 yield Source(str(path), path.relative_to(folder))
+            elif unknown is not None and (failure := unknown(path)) is not None:
+                tally.fail(str(path), failure)
         if not recursive:
             return
 
@@ -190,6 +195,37 @@ def _recognised(path: Path, wanted: Format | None, tally: Tally) -> bool:
         return bool(matches) and matches[0].confidence > BY_NAME
     fits = any(match.format.name == wanted.name for match in matches)
     return fits and path.suffix[1:].lower() in wanted.extensions
+
+
+def _lost_file(path: Path) -> Failure | None:
+    """Say what is wrong with a file that is called like a recording, and is not recognised."""
+    ending = path.suffix[1:].lower()
+    named = [
+        declared
+        for declared in map(_declared, format_names())
+        if ending in declared.extensions and ending not in declared.companions
+    ]
+    if not named:
+        return None
+    label = " or ".join(declared.label for declared in named)
+    if not path.is_file():
+        return Failure(f"{path}: the link leads nowhere") if path.is_symlink() else None
+    try:
+        with path.open("rb") as file:
+            head = file.read(SNIFF_BYTES)
+    except OSError:
+        return None  # told when it was looked at
+    if not head:
+        return Failure(f"{path}: the file is empty; it is called like {label}")
+    # Text of any kind is no damage; nor are numbers without a header, which only a name tells.
+    is_bare = any(not match.format.companions for match in matches_of(str(path)))
+    if b"\0" not in head or is_bare:
+        return None
+    return Failure(f"{path}: the content is not that of {label}, as which it is called")
+
+
+def _declared(name: str) -> Format:
+    return format_module(name).FORMAT
 
 
 def _without_companions(sources: list[Source], wanted: Format | None) -> list[Source]:
@@ -264,7 +300,7 @@ def open_source(path: str, how: How, progress: Progress | None = None) -> Record
 
 def with_units(declared: Iterable[Option], options: Mapping[str, Any]) -> dict[str, Any]:
     """Turn "30 kHz" into a quantity where an option is a frequency or a time."""
-    kinds = {name: option.kind for option in declared for name in (option.name, *option.aliases)}
+    kinds = {name: option.kind for name, option in by_keyword(declared).items()}
     return {
         name: _quantity(value) if kinds.get(name) in ("frequency", "time") else value
         for name, value in options.items()
@@ -283,8 +319,8 @@ def _quantity(text: str) -> Any:
 
 def recording_files(recording: Recording) -> list[Path]:
     """List the local files of a recording: its own, and its companions beside it."""
-    path = Path(recording.path)
-    if is_url(recording.path) or not path.exists():
+    path = Path(recording.path.removeprefix("file://"))
+    if is_url(str(path)) or not path.exists():
         return []
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if file.is_file())

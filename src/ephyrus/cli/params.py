@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -123,6 +124,19 @@ ChannelsOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def a_time(value: float | None) -> float | None:
+    """Refuse a time that is no number, or endless.
+
+    Raises
+    ------
+    typer.BadParameter
+        If so.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a time in seconds")
+    return value
 
 
 def assignments(given: Sequence[str] | None, option: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from ephyrus._extras import optional_module
 from ephyrus.cli import console
 from ephyrus.cli.channels import chosen_channels
 from ephyrus.cli.failures import Failure, Tally
@@ -17,7 +18,6 @@ from ephyrus.cli.targets import made_folder
 from ephyrus.errors import FormatError
 from ephyrus.export.files import beside
 from ephyrus.recording import Progress, Recording, SignalStream
-from ephyrus.recording.extras import optional_module
 
 __all__ = ["Picture", "run"]
 
@@ -90,9 +90,10 @@ def _ending(path: Path) -> str:
 
 def _check_free(path: Path, recording: Recording) -> None:
     """Refuse to replace the recording by its picture."""
-    if path.is_dir():
+    place = path.expanduser().resolve()  # also where a folder that will be made is left by ".."
+    if place.is_dir():
         raise Failure(f"{path}: is a folder", f"name a picture in it: {path / 'look.png'}")
-    if path.exists() and any(path.samefile(file) for file in recording_files(recording)):
+    if place.exists() and any(place.samefile(file) for file in recording_files(recording)):
         raise Failure(f"{path}: belongs to the recording that is drawn", "name another picture")
 
 

@@ -177,9 +177,10 @@ def check_free(target: Path, declared: Format, files: Sequence[Path], *, overwri
     if target.is_dir():
         raise Failure(f"{target}: is a folder", "name a file in it")
     beside = [target.with_suffix(f".{ending}") for ending in declared.companions]
-    there = [path for path in (target, *beside) if path.exists()]
+    # Folders that are made for the target may be followed by "..": look where that will lead.
+    there = [path for path in (target, *beside) if path.resolve().exists()]
     for path in there:
-        if any(file.exists() and path.samefile(file) for file in files):
+        if any(file.exists() and path.resolve().samefile(file) for file in files):
             raise Failure(f"{path}: belongs to the recording that is read", "name another target")
     if there and not overwrite:
         names = ", ".join(map(str, there))

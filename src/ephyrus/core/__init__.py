@@ -10,6 +10,7 @@ lazy: complete but for the data, which `load()` reads.
 
 from __future__ import annotations
 
+from ephyrus.core import filters
 from ephyrus.core.analogsignal import AnalogSignal
 from ephyrus.core.baseneo import BaseNeo
 from ephyrus.core.block import Block
@@ -44,6 +45,7 @@ __all__ = [
     "Segment",
     "SpikeTrain",
     "class_by_name",
+    "filters",
     "objectlist",
     "objectnames",
 ]

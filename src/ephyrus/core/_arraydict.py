@@ -203,15 +203,15 @@ def _restore(
 
 
 def equal_arrays(a: Any, b: Any) -> bool:
-    """Tell whether two array annotations are equal in values (NaN equals NaN) and units."""
+    """Tell whether two array annotations are equal in units and values (NaN and NaT too)."""
     if isinstance(a, pq.Quantity) or isinstance(b, pq.Quantity):
         if not (isinstance(a, pq.Quantity) and isinstance(b, pq.Quantity)):
             return False
         if a.dimensionality != b.dimensionality:
             return False
     a, b = np.asarray(a), np.asarray(b)
-    both_float = a.dtype.kind in "fc" and b.dtype.kind in "fc"
-    return bool(np.array_equal(a, b, equal_nan=both_float))
+    may_miss = a.dtype.kind in "fcmM" and b.dtype.kind in "fcmM"
+    return bool(np.array_equal(a, b, equal_nan=may_miss))
 
 
 def index_arrays(arrays: Mapping[str, Any], index: Any) -> dict[str, Any]:

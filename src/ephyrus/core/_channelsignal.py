@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 import quantities as pq
@@ -51,8 +52,84 @@ class ChannelSignal(BaseSignal):
         """Return a source of some channels of a lazy signal."""
         raise NotImplementedError
 
+    # --- other packages -------------------------------------------------------------------
+
+    def to_pandas(self) -> Any:
+        """Give the samples as a ``pandas.DataFrame``; a lazy signal is loaded.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A copy with one row per sample and one column per channel. The index is the time;
+            columns are called by the array annotation ``channel_names`` (with an underscore if
+            a name is taken) or by numbers. ``attrs["units"]`` gives units by column and of
+            ``time``, ``attrs["ephyrus"]`` all other metadata as plain lists and numbers, so
+            that `from_pandas` gives the same signal.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        from ephyrus.core._frames import signal_frame
+
+        return signal_frame(self)
+
+    def plot(
+        self,
+        *,
+        t_start: pq.Quantity | float | None = None,
+        t_stop: pq.Quantity | float | None = None,
+        channels: Any = None,
+        width: int = 1600,
+        figure: Any = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> Any:
+        """Draw the channels over time, one below the other.
+
+        Many samples are drawn as the lowest and highest value of each column, so that nothing
+        that stands out is lost; lazy signals are read piece by piece.
+
+        Parameters
+        ----------
+        t_start, t_stop : Quantity or float, optional
+            Stretch of time; bare numbers are in the units of this signal's times (default: all).
+        channels : int, slice, list or mask, optional
+            Which channels (default: all; at most 32 are drawn).
+        width : int, default 1600
+            Columns over the stretch of time.
+        figure : matplotlib.figure.Figure or SubFigure, optional
+            Where to draw (default: a new figure; pyplot is not used).
+        path : path-like, optional
+            Save the figure there; the suffix tells the format (``.png``, ``.svg``, ``.pdf``).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            One axes per channel, in the units of the signal over seconds.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        ValueError
+            If the stretch of time is empty or not of times, `width` is below 1, or the samples
+            are complex.
+        IndexError
+            If there is no such channel.
+        """
+        from ephyrus.core._plotting import plot_object
+
+        chosen = self if channels is None else self[:, channels]
+        return plot_object(chosen, t_start, t_stop, width, figure, path)
+
     # --- indexing -------------------------------------------------------------------------
 
+    # A reversed slice is a Quantity at run time; editors are better served by the common case.
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    @overload
+    def __getitem__(self, index: Any) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
         if type(index) is slice:
             return self._rows(index, index)

@@ -10,6 +10,7 @@ import numpy as np
 import quantities as pq
 
 from ephyrus.core._channelsignal import ChannelSignal
+from ephyrus.core._quantitylists import joined_quantities
 from ephyrus.core.basesignal import BaseSignal
 from ephyrus.core.lazy import ColumnSelection, Points, ScaledPoints, read_points
 from ephyrus.core.units import (
@@ -241,7 +242,7 @@ class IrregularTimes(ChannelSignal):
     def _piece(self, start: int, stop: int) -> Self:
         """Return the samples ``[start, stop)``, loaded; a view where they are in memory."""
         if self._source is None:
-            return self[start:stop]  # type: ignore[no-any-return] # slicing is typed Any
+            return self[start:stop]
         return self._from_points(self._source.read(start, stop))
 
     # --- windows --------------------------------------------------------------------------
@@ -299,11 +300,11 @@ class IrregularTimes(ChannelSignal):
         if bool(np.all(times[1:] >= times[:-1])):
             start = int(np.searchsorted(times, first, side="left"))
             stop = int(np.searchsorted(times, last, side="right"))
-            return self[start:stop]._independent()  # type: ignore[no-any-return]
+            return self[start:stop]._independent()
         keep = (times >= first) & (times <= last)
         new = self[:0]._independent()._like(self.view(np.ndarray)[keep])
         new._times = times[keep]
-        return new  # type: ignore[no-any-return] # slicing is typed Any
+        return new
 
     def time_shift(self, t_shift: Any) -> Self:
         """Return a copy whose times are later by a time (a lazy signal is read).
@@ -327,6 +328,7 @@ def checked_times(
     times: Any, units: Any, *, copy: bool | None
 ) -> tuple[NDArray[np.float64], UnitInfo]:
     """Check times given to a constructor and return them as float64 with their unit."""
+    times = joined_quantities(times, units, "times")
     if isinstance(times, pq.Quantity):
         unit = unit_of(times) if units is None else as_unit(units)
     elif units is None:

@@ -44,7 +44,7 @@ def splice(target: AnalogSignal, signal: AnalogSignal, *, copy: bool) -> AnalogS
 def merge_channels(first: AnalogSignal, other: AnalogSignal) -> AnalogSignal:
     """Put the channels of two signals side by side; see `AnalogSignal.merge`."""
     if not isinstance(other, type(first)) and not isinstance(first, type(other)):
-        raise MergeError(f"Cannot merge an AnalogSignal with a {type(other).__name__}")
+        raise MergeError(f"Cannot merge AnalogSignal with {type(other).__name__}")
     _check_mergeable(first, other)
     lazy = first.lazy_shape is not None
     if (other.lazy_shape is not None) != lazy:
@@ -136,7 +136,7 @@ def concatenate(
 
     for other in others:
         if not isinstance(other, AnalogSignal):
-            raise TypeError(f"an AnalogSignal is needed, not a {type(other).__name__}")
+            raise TypeError(f"an AnalogSignal is needed, not {type(other).__name__}")
     if not others:
         return first
     signals = [signal.load() for signal in (first, *others)]

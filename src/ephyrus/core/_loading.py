@@ -79,7 +79,7 @@ class LoadableSignal(RegularSampling, ChannelSignal):
         if time_slice is None and channel_indexes is None:
             return self
         part = self[start:stop] if channel_indexes is None else self[start:stop, channel_indexes]
-        return part._independent()  # type: ignore[no-any-return] # slicing is typed Any
+        return part._independent()
 
     def _read(self, start: int, stop: int, index: Any, *, raw: bool = False) -> Self:
         """Read samples from the source into a signal of the same metadata."""
@@ -100,7 +100,7 @@ class LoadableSignal(RegularSampling, ChannelSignal):
     def _piece(self, start: int, stop: int) -> Self:
         """Return the samples ``[start, stop)``, loaded; a view where they are in memory."""
         if self._source is None:
-            return self[start:stop]  # type: ignore[no-any-return] # slicing is typed Any
+            return self[start:stop]
         return self._read(start, stop, None)
 
     def iter_chunks(

@@ -8,12 +8,13 @@ alike, so they are written here once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 import numpy as np
 import quantities as pq
 
 from ephyrus.core._arraydict import index_arrays
+from ephyrus.core._pointviews import PointViews
 from ephyrus.core._times import check_time_unit
 from ephyrus.core.baseneo import copy_annotations
 from ephyrus.core.dataobject import DataObject
@@ -42,7 +43,7 @@ def _is_sorted(data: NDArray[Any]) -> bool:
     return True
 
 
-class PointObject(DataObject):
+class PointObject(PointViews, DataObject):
     """Base of SpikeTrain, Event and Epoch: a one-dimensional array of times."""
 
     _quantity_attr: ClassVar[str] = "times"
@@ -110,6 +111,10 @@ class PointObject(DataObject):
 
     # --- indexing -------------------------------------------------------------------------
 
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    @overload
+    def __getitem__(self, index: Any) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
         data = self.view(np.ndarray)[index]
         if not isinstance(data, np.ndarray) or data.ndim == 0:
@@ -374,11 +379,13 @@ class PointObject(DataObject):
         for other in (self, *others):
             if not isinstance(other, kind):
                 raise MergeError(
-                    f"a {type(other).__name__} cannot be merged into a {kind.__name__}; "
-                    f"only a {kind.__name__} can"
+                    f"{type(other).__name__} cannot be merged into {kind.__name__}; "
+                    f"only {kind.__name__} objects can"
                 )
             if other._source is not None:
-                raise MergeError(f"a lazy {kind.__name__} cannot be merged: load() it first")
+                raise MergeError(
+                    f"lazy {kind.__name__} objects cannot be merged: load() them first"
+                )
 
     # --- arithmetic -----------------------------------------------------------------------
 
@@ -391,8 +398,8 @@ class PointObject(DataObject):
         if isinstance(other, PointObject):
             if type(other) is not type(self) or len(other) != len(self):
                 raise TypeError(
-                    f"a {type(other).__name__} of {len(other)} {other._items_name} cannot be "
-                    f"subtracted from a {type(self).__name__} of {len(self)}"
+                    f"{type(other).__name__} of {len(other)} {other._items_name} cannot be "
+                    f"subtracted from {type(self).__name__} of {len(self)}"
                 )
             return self.times - other.times
         return self._moved(other, np.subtract)
@@ -416,10 +423,10 @@ class PointObject(DataObject):
     def _moved(self, other: Any, function: Callable[..., Any]) -> Self:
         """Add or subtract a time, or one time per item."""
         if isinstance(other, PointObject):
-            raise TypeError(f"a {type(other).__name__} cannot be added to a {type(self).__name__}")
+            raise TypeError(f"{type(other).__name__} cannot be added to {type(self).__name__}")
         shift = np.asarray(self._numbers(other))
         if shift.dtype.kind not in "biuf":
-            raise TypeError(f"only times can be added to a {type(self).__name__}, not {other!r}")
+            raise TypeError(f"only times can be added to {type(self).__name__}, not {other!r}")
         data = function(self.view(np.ndarray), shift)
         if data.shape != self.shape:
             raise ValueError(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import quantities as pq
 
-from ephyrus.core.units import SECOND, UnitInfo, as_unit, convert, quantity, scalar_in, unit_of
+from ephyrus.core._quantitylists import joined_quantities
+from ephyrus.core.units import SECOND, UnitInfo, as_unit, convert, unit_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -56,8 +57,7 @@ def time_values(
         If units are missing or not of time, `times` is not one-dimensional or not of
         numbers, or `copy` is False and a conversion is needed.
     """
-    if isinstance(times, (list, tuple)) and any(isinstance(t, pq.Quantity) for t in times):
-        times = _from_quantities(times, units, name)
+    times = joined_quantities(times, units, name)
     if isinstance(times, pq.Quantity):
         source = check_time_unit(unit_of(times), name)
         unit = source if units is None else check_time_unit(as_unit(units), "units")
@@ -84,14 +84,6 @@ def time_values(
             f"{name} cannot be shared (copy=False): they have to be converted to {wanted}"
         )
     return values.astype(wanted, copy=bool(copy) and isinstance(times, np.ndarray)), unit
-
-
-def _from_quantities(times: Any, units: Any, name: str) -> pq.Quantity:
-    """Return a list of Quantities, of any units of time, as one Quantity."""
-    if not all(isinstance(t, pq.Quantity) for t in times):
-        raise ValueError(f"{name} mix Quantities and numbers without units")
-    unit = check_time_unit(unit_of(times[0]) if units is None else as_unit(units), name)
-    return quantity(np.array([scalar_in(t, unit, name) for t in times]), unit)
 
 
 def check_range(

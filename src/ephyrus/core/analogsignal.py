@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import quantities as pq
 
+from ephyrus._extras import optional_module
 from ephyrus.core import _join
 from ephyrus.core._loading import LoadableSignal
 from ephyrus.core._regular import (
@@ -16,8 +17,7 @@ from ephyrus.core._regular import (
 )
 from ephyrus.core.basesignal import as_quantity, payload
 from ephyrus.core.lazy import SignalSource
-from ephyrus.core.units import as_unit
-from ephyrus.errors import MissingExtraError
+from ephyrus.core.units import as_unit, inverse_unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -132,6 +132,45 @@ class AnalogSignal(LoadableSignal):
         if source is not None:
             new.lazy_shape = tuple(source.shape)
         return new
+
+    @classmethod
+    def from_pandas(
+        cls, frame: Any, *, units: Any = None, time_units: Any = None, sampling_rate: Any = None
+    ) -> Self:
+        """Make a signal of a ``pandas.DataFrame``, such as `to_pandas` gives.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            One column per channel; the index are the times. Rows (a stretch of time, every
+            second one, ...) and columns may have been chosen since.
+        units : str or unit, optional
+            Of the samples; by default what the frame tells (``attrs["units"]``, by column).
+        time_units : str or unit, optional
+            Of the index; by default ``attrs["units"]["time"]``.
+        sampling_rate : Quantity, optional
+            By default what the frame tells (``attrs["ephyrus"]``) or, where its times do not
+            follow that, what they do follow.
+
+        Returns
+        -------
+        AnalogSignal
+            With the array annotations of the columns that are there; columns that are new are
+            named by ``channel_names`` alone.
+
+        Raises
+        ------
+        ValueError
+            If units are not told or differ, a unit is not known, the index are not numbers, or
+            they follow no constant rate (by a thousandth of a sample) or not the given one.
+        TypeError
+            If `sampling_rate` has no units.
+        """
+        from ephyrus.core._frames import analogsignal_from
+
+        return analogsignal_from(  # type: ignore[no-any-return] # it is of this class
+            cls, frame, units, time_units, sampling_rate
+        )
 
     # --- representation -------------------------------------------------------------------
 
@@ -302,9 +341,30 @@ class AnalogSignal(LoadableSignal):
         new._rate = self._rate * (sample_count / self._samples)
         return new
 
+    def derivative(self) -> AnalogSignal:
+        """Return the slope from each sample to the next.
+
+        Returns
+        -------
+        AnalogSignal, shape (samples - 1, channel)
+            In units of the signal per unit of the sampling period (mV/ms for mV at kHz). The
+            first value is half a period after the start of this signal. Whole numbers become
+            float64.
+        """
+        values = self.load().view(np.ndarray)
+        if values.dtype.kind in "iub":  # differences of small integers overflow
+            values = values.astype(np.float64)
+        new = self._derived_in_time(np.diff(values, axis=0) * values.dtype.type(self._rate))
+        period = inverse_unit(self._rate_unit)
+        new._dimensionality = as_unit(
+            self._unit.dimensionality / period.dimensionality
+        ).dimensionality
+        new._t0 = self._t0 + 0.5 / self._rate_per_time
+        return new
+
     def _derived_in_time(self, data: NDArray[Any]) -> AnalogSignal:
         """Return a signal of other samples with copies of all metadata."""
-        return self[:0]._independent()._like(data)  # type: ignore[no-any-return] # slicing is Any
+        return self[:0]._independent()._like(data)
 
     def duplicate_with_new_data(self, signal: ArrayLike, units: Any = None) -> AnalogSignal:
         """Return a signal of the same metadata around other data.
@@ -330,8 +390,4 @@ class AnalogSignal(LoadableSignal):
 
 def _scipy_signal(purpose: str) -> Any:
     """Import scipy.signal, or say how to install it."""
-    try:
-        from scipy import signal
-    except ImportError:
-        raise MissingExtraError("scipy", "signal", f"AnalogSignal.{purpose}") from None
-    return signal
+    return optional_module("scipy.signal", "signal", f"AnalogSignal.{purpose}")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Number
 from typing import Any, ClassVar, TypeAlias
 
@@ -325,11 +326,11 @@ class BaseNeo:
         TypeError
             If objects of that class cannot hold this one.
         """
-        classes = {cls.__name__ for cls in type(obj).__mro__}
-        for class_name, attribute in zip(self._parent_objects, self._parent_attrs, strict=True):
-            if class_name in classes:
-                setattr(self, attribute, obj)
-                return
+        classes: Any = type(self), type(obj)
+        attribute = _parent_attribute(*classes)
+        if attribute is not None:
+            setattr(self, attribute, obj)
+            return
         allowed = ", ".join(self._parent_objects) or "none"
         raise TypeError(
             f"{type(self).__name__} cannot have a parent of type {type(obj).__name__}; "
@@ -355,6 +356,12 @@ class BaseNeo:
         """Return the first lines of the pretty form."""
         return [type(self).__name__]
 
+    def _repr_html_(self) -> str:
+        """Return a piece of HTML for notebooks, which everything is escaped in; loads nothing."""
+        from ephyrus.core._html import html
+
+        return html(self)
+
     def _repr_pretty_(self, p: Any, cycle: bool) -> None:
         """Print in IPython: first lines, then one line per attribute that is not empty."""
         if cycle:
@@ -372,3 +379,11 @@ class BaseNeo:
             p.break_()
             p.text(f"{key}: ")
             p.pretty(value)
+
+
+@lru_cache(maxsize=256)
+def _parent_attribute(child: Any, parent: Any) -> str | None:
+    """Name the attribute of class `child` that links to class `parent`; None if there is none."""
+    classes = {cls.__name__ for cls in parent.__mro__}
+    links = zip(child._parent_objects, child._parent_attrs, strict=True)
+    return next((attribute for name, attribute in links if name in classes), None)

@@ -9,6 +9,7 @@ import numpy as np
 import quantities as pq
 from numpy.typing import DTypeLike, NDArray
 
+from ephyrus.core._quantitylists import joined_quantities
 from ephyrus.core._unitarray import converted
 from ephyrus.core.baseneo import copy_annotations
 from ephyrus.core.dataobject import DataObject
@@ -20,13 +21,20 @@ _NUMERIC = "biufc"
 
 
 def payload(
-    values: Any, units: Any, dtype: DTypeLike | None, *, copy: bool | None, what: str = "signal"
+    values: Any,
+    units: Any,
+    dtype: DTypeLike | None,
+    *,
+    copy: bool | None,
+    what: str = "signal",
+    default: Any = None,
 ) -> tuple[NDArray[Any], UnitInfo]:
     """Check the data given to a constructor and return them in the units wanted.
 
     Parameters
     ----------
     values : array_like or Quantity
+        Also lists of Quantities, which may differ in units.
     units : str, unit or None
         Needed unless `values` is a Quantity, which is converted to them.
     dtype : dtype_like or None
@@ -35,6 +43,8 @@ def payload(
         True copies; False shares memory; None shares where no conversion is needed.
     what : str, optional
         Name of the argument, for error messages.
+    default : unit, optional
+        Units of numbers for which none are given; without it they are refused.
 
     Returns
     -------
@@ -47,19 +57,21 @@ def payload(
         If units are missing or of another dimension, data are not numbers, or `copy` is False
         and a conversion is needed.
     """
+    shared = isinstance(values, np.ndarray)
+    values = joined_quantities(values, units, what)
     if isinstance(values, pq.Quantity):
         source = unit_of(values)
         target = source if units is None else as_unit(units)
         data = values.view(np.ndarray)
-    elif units is None:
+    elif units is None and default is None:
         raise ValueError(f"Units must be specified for {what}, such as units='mV'")
     else:
-        source = target = as_unit(units)
+        source = target = as_unit(default if units is None else units)
         data = np.asarray(values)
     if data.dtype.kind not in _NUMERIC:
         raise ValueError(f"{what} must be numbers, not an array of dtype {data.dtype}")
     converts = source is not target or (dtype is not None and data.dtype != np.dtype(dtype))
-    if copy is False and (converts or not isinstance(values, np.ndarray)):
+    if copy is False and (converts or not shared):
         raise ValueError(
             f"{what} cannot be shared (copy=False): its units, dtype or type must be converted"
         )
@@ -67,7 +79,7 @@ def payload(
         return converted(data, source, target, dtype), target
     if dtype is not None and data.dtype != np.dtype(dtype):
         return data.astype(dtype), target
-    if copy and isinstance(values, np.ndarray):
+    if copy and shared:
         data = data.copy()
     return data, target
 
@@ -87,6 +99,32 @@ class BaseSignal(DataObject):
 
     def _check_consistency(self, other: BaseSignal) -> None:
         """Check that two signals have the same time axis; raises ValueError."""
+
+    # --- other packages -------------------------------------------------------------------
+
+    def to_xarray(self) -> Any:
+        """Give the data as an ``xarray.DataArray`` with its coordinates; a lazy object is loaded.
+
+        Returns
+        -------
+        xarray.DataArray
+            A copy with dimensions ``time`` and ``channel`` (images: ``time``, ``row`` and
+            ``column``). Coordinates: ``time``; ``channel``, the array annotation
+            ``channel_names`` or numbers (``row`` and ``column``: positions in space); and one
+            along the last dimension per array annotation. Coordinates with a unit have it as
+            attribute ``units``. Attributes of the array: ``units``; ``sampling_rate`` and
+            ``spatial_scale`` with ``sampling_rate_units`` and ``spatial_scale_units``;
+            ``description``, ``file_origin``, and the annotations (those that are no numbers,
+            text or arrays as text). A name that is taken gets an underscore.
+
+        Raises
+        ------
+        MissingExtraError
+            If xarray is not installed.
+        """
+        from ephyrus.core._frames import data_array
+
+        return data_array(self)
 
     # --- results of numpy -----------------------------------------------------------------
 

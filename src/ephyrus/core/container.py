@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overload
 
+from ephyrus.core._filtering import Filterable, filterdata
 from ephyrus.core.baseneo import BaseNeo
 from ephyrus.core.objectlist import ObjectList
 from ephyrus.errors import MergeError
@@ -17,7 +18,7 @@ from ephyrus.errors import MergeError
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["ChildList", "Container", "list_name", "unique_objs"]
+__all__ = ["ChildList", "Container", "filterdata", "list_name", "unique_objs"]
 
 T = TypeVar("T", bound=BaseNeo)
 L = TypeVar("L", bound=ObjectList[Any])
@@ -98,7 +99,7 @@ class ChildList(Generic[L]):
             own._replace(value)
 
 
-class Container(BaseNeo):
+class Container(BaseNeo, Filterable):
     """Base of the classes that hold other objects: Block, Segment and Group.
 
     Parameters
@@ -444,3 +445,43 @@ class Container(BaseNeo):
 
     def _pretty_lines(self) -> list[str]:
         return [f"{type(self).__name__} with {self._counts()}"]
+
+    def describe(
+        self, *, max_items: int = 10, max_lines: int = 200, annotations: bool = False
+    ) -> str:
+        """Describe what is below this container as a tree of text; loads nothing.
+
+        Parameters
+        ----------
+        max_items : int, default 10
+            Most objects of each child list that get a line of their own; others are counted.
+        max_lines : int, default 200
+            Most objects in all.
+        annotations : bool, default False
+            Show annotations too, and the names of array annotations.
+
+        Returns
+        -------
+        str
+            One line per object: class, name, counts, shapes, units, rates and times.
+
+        Raises
+        ------
+        ValueError
+            If a number is below 1.
+
+        Examples
+        --------
+        >>> import quantities as pq
+        >>> from ephyrus.core import Block, Event, Segment
+        >>> block = Block(name="session 1")
+        >>> block.segments.append(Segment(name="baseline"))
+        >>> block.segments[0].events.append(Event([1, 2] * pq.s, labels=["on", "off"]))
+        >>> print(block.describe())
+        Block 'session 1': 1 Segment
+        └─ Segment 'baseline': 1 Event, 1 s to 2 s
+           └─ Event: 2 events, 1 s to 2 s, labels 'on', 'off'
+        """
+        from ephyrus.core._describe import describe
+
+        return describe(self, max_items, max_lines, annotations)

@@ -126,6 +126,31 @@ class Epoch(LabelledPoints):
             new._set_source(source)
         return new
 
+    @classmethod
+    def from_pandas(cls, frame: Any, *, units: Any = None) -> Self:
+        """Make an Epoch of a ``pandas.DataFrame``, such as `to_pandas` gives.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            Column ``time``; ``duration`` (by default 0) and ``label`` are optional. All
+            other columns become array annotations. Rows may have been chosen or sorted since.
+        units : str or unit, optional
+            Of the times; by default what the frame tells (``attrs["units"]``).
+
+        Returns
+        -------
+        Epoch
+
+        Raises
+        ------
+        ValueError
+            If there is no column ``time``, or units are not told or not known.
+        """
+        from ephyrus.core._frames import epoch_from
+
+        return epoch_from(cls, frame, units)  # type: ignore[no-any-return] # of this class
+
     # --- representation -------------------------------------------------------------------
 
     def _entries(self) -> list[str]:

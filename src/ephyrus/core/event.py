@@ -106,6 +106,31 @@ class Event(LabelledPoints):
             new._set_source(source)
         return new
 
+    @classmethod
+    def from_pandas(cls, frame: Any, *, units: Any = None) -> Self:
+        """Make an Event of a ``pandas.DataFrame``, such as `to_pandas` gives.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            Column ``time``; ``label`` is optional. All other columns become array
+            annotations. Rows may have been chosen or sorted since.
+        units : str or unit, optional
+            Of the times; by default what the frame tells (``attrs["units"]``).
+
+        Returns
+        -------
+        Event
+
+        Raises
+        ------
+        ValueError
+            If there is no column ``time``, or units are not told or not known.
+        """
+        from ephyrus.core._frames import event_from
+
+        return event_from(cls, frame, units)  # type: ignore[no-any-return] # of this class
+
     # --- representation -------------------------------------------------------------------
 
     def _pretty_lines(self) -> list[str]:

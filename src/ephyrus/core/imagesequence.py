@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 import numpy as np
 import quantities as pq
@@ -94,9 +94,9 @@ class ImageSequence(RegularSampling, BaseSignal):
         **annotations: Any,
     ) -> Self:
         """Check the arguments and make the sequence; see the class."""
-        if units is None and not isinstance(image_data, pq.Quantity):
-            units = pq.dimensionless
-        data, unit = payload(image_data, units, dtype, copy=copy, what="image_data")
+        data, unit = payload(
+            image_data, units, dtype, copy=copy, what="image_data", default=pq.dimensionless
+        )
         if data.ndim != 3:
             raise ValueError(f"image_data must have shape (frame, row, column), not {data.shape}")
         start, time_unit = time_from(t_start, "t_start")
@@ -189,6 +189,11 @@ class ImageSequence(RegularSampling, BaseSignal):
 
     # --- indexing -------------------------------------------------------------------------
 
+    # A reversed slice is a Quantity at run time; editors are better served by the common case.
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    @overload
+    def __getitem__(self, index: Any) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
         """Return frames (slices) as a sequence, anything else as a plain Quantity.
 
@@ -257,7 +262,7 @@ class ImageSequence(RegularSampling, BaseSignal):
     def _piece(self, start: int, stop: int) -> Self:
         """Return the frames ``[start, stop)``, loaded; a view where they are in memory."""
         if self._source is None:
-            return self[start:stop]  # type: ignore[no-any-return] # slicing is typed Any
+            return self[start:stop]
         return self._read(start, stop, None)
 
     def _converted_source(self, source: UnitInfo, target: UnitInfo) -> Any:

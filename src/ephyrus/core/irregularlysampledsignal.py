@@ -138,6 +138,35 @@ class IrregularlySampledSignal(IrregularTimes):
                 new._extent = (t_start, t_stop)
         return new
 
+    @classmethod
+    def from_pandas(cls, frame: Any, *, units: Any = None, time_units: Any = None) -> Self:
+        """Make a signal of a ``pandas.DataFrame``, such as `to_pandas` gives.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            One column per channel; the index are the times. Rows and columns may have been
+            chosen since.
+        units : str or unit, optional
+            Of the samples; by default what the frame tells (``attrs["units"]``, by column).
+        time_units : str or unit, optional
+            Of the index; by default ``attrs["units"]["time"]``.
+
+        Returns
+        -------
+        IrregularlySampledSignal
+            With the array annotations of the columns that are there; columns that are new are
+            named by ``channel_names`` alone.
+
+        Raises
+        ------
+        ValueError
+            If units are not told or differ, a unit is not known, or the index are not numbers.
+        """
+        from ephyrus.core._frames import irregular_from
+
+        return irregular_from(cls, frame, units, time_units)  # type: ignore[no-any-return]
+
     # --- representation -------------------------------------------------------------------
 
     def __repr__(self) -> str:
@@ -261,7 +290,7 @@ class IrregularlySampledSignal(IrregularTimes):
             If they do not fit, or one is lazy.
         """
         if not isinstance(other, IrregularlySampledSignal):
-            raise MergeError(f"Cannot merge a {type(other).__name__} with {type(self).__name__}")
+            raise MergeError(f"Cannot merge {type(other).__name__} with {type(self).__name__}")
         if self._source is not None or other._source is not None:
             raise MergeError("Cannot merge lazy signals of irregular times; load them first")
         if not self._same_times(other):
@@ -309,7 +338,7 @@ class IrregularlySampledSignal(IrregularTimes):
             If dimension or number of channels differ.
         """
         if not isinstance(other, IrregularlySampledSignal):
-            raise MergeError(f"Cannot concatenate with a {type(other).__name__}")
+            raise MergeError(f"Cannot concatenate with {type(other).__name__}")
         first, second = self.load(), other.load()
         if first.shape[1] != second.shape[1] or first._unit.base is not second._unit.base:
             raise MergeError("Cannot concatenate signals of different units or numbers of channels")

@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 
+# What may follow the numbers of a region without a keyword.
+_TEXTS = ("name", "description", "file_origin")
+
+
 class RegionOfInterest(BaseNeo):
     """Base of the regions of interest.
 
@@ -171,7 +175,7 @@ class RegionOfInterest(BaseNeo):
 
 
 def _split(
-    args: tuple[Any, ...], image_sequence: ImageSequence | None, count: int | None
+    args: tuple[Any, ...], image_sequence: ImageSequence | None
 ) -> tuple[ImageSequence | None, tuple[Any, ...]]:
     """Separate a leading image sequence from the numbers that follow it.
 
@@ -180,7 +184,7 @@ def _split(
     ValueError
         If the first argument stands where the sequence should but is something else.
     TypeError
-        If there are too many arguments.
+        If the sequence is given twice.
     """
     if args and (args[0] is None or isinstance(args[0], ImageSequence)):
         if image_sequence is not None:
@@ -188,9 +192,34 @@ def _split(
         return args[0], args[1:]
     if args and not isinstance(args[0], Real | Sequence | np.ndarray):
         raise ValueError(f"image_sequence must be an ImageSequence, not {type(args[0]).__name__}")
-    if count is not None and len(args) > count:
-        raise ValueError(f"image_sequence must be an ImageSequence, not {type(args[0]).__name__}")
     return image_sequence, args
+
+
+def _named(
+    class_name: str, args: tuple[Any, ...], count: int, keywords: dict[str, Any]
+) -> tuple[Any, ...]:
+    """Move the texts that follow `count` numbers into the keywords, and return the numbers.
+
+    Raises
+    ------
+    TypeError
+        If there are too many numbers or texts, or a text is given twice.
+    ValueError
+        If something else stands in front, where the image sequence should.
+    """
+    texts = args[count:]
+    if texts and not isinstance(args[0], Real):
+        raise ValueError(f"image_sequence must be an ImageSequence, not {type(args[0]).__name__}")
+    if len(texts) > len(_TEXTS) or any(isinstance(text, Real) for text in texts):
+        raise TypeError(
+            f"{class_name} takes {count} numbers, not {len(args)}; what may follow them is "
+            f"{', '.join(_TEXTS)}"
+        )
+    for key, text in zip(_TEXTS, texts, strict=False):
+        if key in keywords:
+            raise TypeError(f"{class_name}: {key} is given twice")
+        keywords[key] = text
+    return args[:count]
 
 
 def _fill(class_name: str, args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
@@ -202,8 +231,6 @@ def _fill(class_name: str, args: tuple[Any, ...], named: dict[str, Any]) -> list
         If one is missing, given twice, or not a number.
     """
     values = dict(named)
-    if len(args) > len(named):
-        raise TypeError(f"{class_name} takes {len(named)} numbers, not {len(args)}")
     for key, value in zip(named, args, strict=False):
         if values[key] is not None:
             raise TypeError(f"{class_name}: {key} is given twice")
@@ -254,7 +281,8 @@ class CircularRegionOfInterest(RegionOfInterest):
         image_sequence: ImageSequence | None = None,
         **kwargs: Any,
     ) -> None:
-        sequence, numbers = _split(args, image_sequence, 3)
+        sequence, args = _split(args, image_sequence)
+        numbers = _named(type(self).__name__, args, 3, kwargs)
         super().__init__(sequence, **kwargs)
         named = {"x": x, "y": y, "radius": radius}
         self.x, self.y, self.radius = _fill(type(self).__name__, numbers, named)
@@ -323,7 +351,8 @@ class RectangularRegionOfInterest(RegionOfInterest):
         image_sequence: ImageSequence | None = None,
         **kwargs: Any,
     ) -> None:
-        sequence, numbers = _split(args, image_sequence, 4)
+        sequence, args = _split(args, image_sequence)
+        numbers = _named(type(self).__name__, args, 4, kwargs)
         super().__init__(sequence, **kwargs)
         named = {"x": x, "y": y, "width": width, "height": height}
         self.x, self.y, self.width, self.height = _fill(type(self).__name__, numbers, named)
@@ -383,7 +412,7 @@ class PolygonRegionOfInterest(RegionOfInterest):
         image_sequence: ImageSequence | None = None,
         **kwargs: Any,
     ) -> None:
-        sequence, corners = _split(args, image_sequence, None)
+        sequence, corners = _split(args, image_sequence)
         super().__init__(sequence, **kwargs)
         if vertices is not None and corners:
             raise TypeError("vertices are given twice")

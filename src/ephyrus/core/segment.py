@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from datetime import datetime
@@ -203,6 +204,50 @@ class Segment(Container):
         names = ("name", "description", "file_origin", "file_datetime", "rec_datetime", "index")
         attributes = {name: getattr(self, name) for name in names}
         return Segment(**copy_annotations(self.annotations) | attributes | changes)
+
+    # --- drawing ----------------------------------------------------------------------
+    def plot(
+        self,
+        *,
+        t_start: pq.Quantity | float | None = None,
+        t_stop: pq.Quantity | float | None = None,
+        width: int = 1600,
+        figure: Any = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> Any:
+        """Draw all that the segment holds over one axis of time.
+
+        Events and epochs are lanes at the top, and drawn across all others; each channel of
+        the signals has an axes; spike trains are rows of the last one. What there is no room
+        for (beyond 32 channels, 100 spike trains, 6 events and epochs) is told below the plot.
+        Nothing is held in memory for it but pieces: lazy objects are read one after the other.
+
+        Parameters
+        ----------
+        t_start, t_stop : Quantity or float, optional
+            Stretch of time; bare numbers mean seconds (default: all).
+        width : int, default 1600
+            Columns over that stretch.
+        figure : matplotlib.figure.Figure or SubFigure, optional
+            Where to draw (default: a new figure; pyplot is not used).
+        path : path-like, optional
+            Save the figure there; the suffix tells the format (``.png``, ``.svg``, ``.pdf``).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        ValueError
+            If the stretch of time is empty or not of times, or `width` is below 1, or samples
+            are complex.
+        """
+        from ephyrus.core._plotting import plot_segment
+
+        return plot_segment(self, t_start, t_stop, width, figure, path)
 
     # --- old names --------------------------------------------------------------------
     @property

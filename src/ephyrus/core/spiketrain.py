@@ -9,6 +9,7 @@ import numpy as np
 import quantities as pq
 
 from ephyrus.core._points import PointObject
+from ephyrus.core._pointviews import TrainFromPandas
 from ephyrus.core._spikemerge import merged
 from ephyrus.core._times import check_range, time_values
 from ephyrus.core._waveforms import Waveforms, checked_waveforms
@@ -81,7 +82,7 @@ def normalize_times_array(
     return quantity(values, unit), unit.dimensionality.copy()
 
 
-class SpikeTrain(Waveforms, PointObject):
+class SpikeTrain(TrainFromPandas, Waveforms, PointObject):
     """Times of spikes between two limits, optionally with their waveforms.
 
     Times need not be sorted and may repeat.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
@@ -331,6 +332,14 @@ class SpikeTrainList(ObjectList[SpikeTrain]):
             self.extend(other)
         return self
 
+    def _replace(self, values: Iterable[Any]) -> None:
+        """Make `values` the whole contents; what is multiplexed stays so."""
+        origin = values._untouched() if isinstance(values, SpikeTrainList) else None
+        if origin is None:
+            super()._replace(values)
+        else:
+            self._adopt_origin(origin)
+
     def _joined_origin(self, other: SpikeTrainList) -> _Multiplexed | None:
         """Return the arrays of both lists; None unless both are multiplexed and untouched."""
         mine, theirs = self._intact(), other._intact()
@@ -351,6 +360,45 @@ class SpikeTrainList(ObjectList[SpikeTrain]):
             f"{type(self).__name__} containing {len(origin.times)} spikes from "
             f"{len(origin.channels)} neurons"
         )
+
+    # --- drawing --------------------------------------------------------------------------
+
+    def plot(
+        self,
+        *,
+        t_start: pq.Quantity | float | None = None,
+        t_stop: pq.Quantity | float | None = None,
+        width: int = 1600,
+        figure: Any = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> Any:
+        """Draw the trains below each other, the first at the top; at most 100 of them.
+
+        Parameters
+        ----------
+        t_start, t_stop : Quantity or float, optional
+            Stretch of time; bare numbers are in the units of the first train (default: all).
+        width : int, default 1600
+            Columns over that stretch.
+        figure : matplotlib.figure.Figure or SubFigure, optional
+            Where to draw (default: a new figure; pyplot is not used).
+        path : path-like, optional
+            Save the figure there; the suffix tells the format (``.png``, ``.svg``, ``.pdf``).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        ValueError
+            If the stretch of time is empty or not of times, or `width` is below 1.
+        """
+        from ephyrus.core._plotting import plot_trains
+
+        return plot_trains(self, t_start, t_stop, width, figure, path)
 
     # --- copying --------------------------------------------------------------------------
 

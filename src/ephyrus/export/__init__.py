@@ -1,9 +1,10 @@
-"""Writers: one module per writable format, each takes a (lazy) Block tree.
+"""Writers: one module per writable format, each takes a (lazy) Block tree; and `neo` objects.
 
 A writer module has the name of its format and one function, ``write`` (see `Writer`). It writes
 beside the target and renames at the end (:mod:`ephyrus.export.files`), piece by piece through the
 ``chunks()`` of the data objects, so that a recording of any size is written in bounded memory. The
-layout tables stay in ``formats/<name>.py``, where the reader has them.
+layout tables stay in ``formats/<name>.py``, where the reader has them. The one module that is no
+writer is :mod:`ephyrus.export.neo`, which makes objects of the package neo and takes them back.
 """
 
 from __future__ import annotations

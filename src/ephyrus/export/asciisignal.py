@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,11 +12,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus._words import counted
+from ephyrus.errors import NeoReadWriteError
 from ephyrus.export import WriteReport
-from ephyrus.export.columns import Columns, counted, left_out, single_segment
+from ephyrus.export.columns import Columns, left_out, notes_left_out, single_segment
 from ephyrus.export.files import beside
-from ephyrus.formats.asciisignal import named_delimiter, units_per_second
+from ephyrus.formats.asciisignal import named_delimiter
+from ephyrus.recording import under_way
 from ephyrus.recording.clock import sample_times
+from ephyrus.recording.plaintext import units_per_second
 
 if TYPE_CHECKING:
     from ephyrus.core import Block
@@ -71,21 +74,26 @@ def write(
             f"{LABEL} has one unit, the signals have {', '.join(sorted(set(columns.units)))}; "
             "units=... writes them all in one"
         )
+    if not columns.length:
+        raise NeoReadWriteError(f"{LABEL} is made of rows, the signals have no samples")
     line_format, to_comma = _line_format(columns, options)
     sidecar = _sidecar_path(path, options["metadata_filename"])
     targets = [path] if sidecar is None else [path, sidecar]
-    progress.start(None, "B", f"writing {path.name}")
-    try:
-        with beside(*targets) as parts, ExitStack() as stack:
-            file = stack.enter_context(parts[0].open("wb"))
-            for rows in _rows(columns, options):
-                progress.advance(_write_rows(file, rows, line_format, to_comma))
-            if sidecar is not None:
-                about = json.dumps(_about(path, columns, options), indent=2, ensure_ascii=False)
-                parts[1].write_text(about + "\n", encoding="utf-8")
-    finally:
-        progress.finish()
-    losses = (*left_out(segment, "analogsignals", LABEL), *_untold(columns, options, sidecar))
+    with (
+        under_way(progress, None, "B", f"writing {path.name}"),
+        beside(*targets) as parts,
+        parts[0].open("wb") as file,
+    ):
+        for rows in _rows(columns, options):
+            progress.advance(_write_rows(file, rows, line_format, to_comma))
+        if sidecar is not None:
+            about = json.dumps(_about(path, columns, options), indent=2, ensure_ascii=False)
+            parts[1].write_text(about + "\n", encoding="utf-8")
+    losses = (
+        *left_out(segment, "analogsignals", LABEL),
+        *notes_left_out(blocks, columns.signals),
+        *_untold(columns, options, sidecar),
+    )
     return WriteReport(tuple(targets), losses)
 
 
@@ -107,7 +115,7 @@ def _rows(columns: Columns, options: Mapping[str, Any]) -> Iterator[NDArray[np.f
     count = columns.width + 1
     if position is not None and not -count <= position < count:
         raise ValueError(f"timecolumn={position}: there are {count} columns, counted from 0")
-    per_second = units_per_second(options["time_units"])
+    per_second = units_per_second(options["time_units"], "time_units")
     rate = Fraction(repr(columns.rate)) / per_second
     t_start = Fraction(repr(columns.t_start)) * per_second
     first = 0

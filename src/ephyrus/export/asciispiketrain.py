@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ephyrus._words import counted
 from ephyrus.core.units import as_unit, convert
 from ephyrus.errors import NeoReadWriteError
 from ephyrus.export import WriteReport
-from ephyrus.export.columns import counted, left_out, single_segment
+from ephyrus.export.columns import left_out, notes_left_out, single_segment
 from ephyrus.export.files import beside
-from ephyrus.formats.asciispiketrain import separators_of, units_per_second
+from ephyrus.formats.asciispiketrain import separators_of
+from ephyrus.recording import under_way
+from ephyrus.recording.plaintext import units_per_second
 
 if TYPE_CHECKING:
     from ephyrus.core import Block, Segment
@@ -62,21 +65,25 @@ def write(
     if not trains:
         raise NeoReadWriteError(f"{LABEL} holds spike trains, the segment has none")
     delimiter = separators_of(options["delimiter"]).decode("ascii")
-    units_per_second(options["unit"])  # refuses what is no unit of time
+    units_per_second(options["unit"], "unit")  # refuses what is no unit of time
     unit = as_unit(options["unit"])
-    progress.start(len(trains), "trains", f"writing {path.name}")
-    try:
-        with beside(path) as (part,), part.open("w", encoding="ascii", newline="\n") as file:
-            for train in trains:
-                for piece in train.chunks(PIECE_BYTES):
-                    values = np.asarray(piece.magnitude, np.float64)
-                    times = convert(values, as_unit(piece.units), unit)
-                    file.writelines(f"{time!r}{delimiter}" for time in times.tolist())
-                file.write("\n")
-                progress.advance(1)
-    finally:
-        progress.finish()
-    losses = (*left_out(segment, "spiketrains", LABEL), *_untold(segment, options["unit"]))
+    with (
+        under_way(progress, len(trains), "trains", f"writing {path.name}"),
+        beside(path) as (part,),
+        part.open("w", encoding="ascii", newline="\n") as file,
+    ):
+        for train in trains:
+            for piece in train.chunks(PIECE_BYTES):
+                values = np.asarray(piece.magnitude, np.float64)
+                times = convert(values, as_unit(piece.units), unit)
+                file.writelines(f"{time!r}{delimiter}" for time in times.tolist())
+            file.write("\n")
+            progress.advance(1)
+    losses = (
+        *left_out(segment, "spiketrains", LABEL),
+        *notes_left_out(blocks, trains),
+        *_untold(segment, options["unit"]),
+    )
     return WriteReport((path,), losses)
 
 

@@ -11,16 +11,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus._words import counted
 from ephyrus.core.units import UnitInfo, as_unit, conversion_factor, convert
 from ephyrus.errors import NeoReadWriteError
 
 if TYPE_CHECKING:
     from ephyrus.core import AnalogSignal, Block, Segment
 
-__all__ = ["Columns", "counted", "left_out", "single_segment"]
+__all__ = [
+    "Columns",
+    "groups_left_out",
+    "left_out",
+    "notes_left_out",
+    "signal_shape",
+    "single_segment",
+]
 
 PIECE_BYTES = 4 * 2**20  # of values that are held at a time
 SHIFT = 1e-3  # samples by which signals may begin apart and still stand side by side
+
+# What reading makes anew, or what is told as the names.
+_MADE_NOTES = {"stream_id", "unit_id", "unit_name", "id"}
+_NAME_NOTES = {"channel_names", "channel_ids", "channel_index"}
 
 _KINDS = {
     "analogsignals": "analog signal",
@@ -30,11 +42,6 @@ _KINDS = {
     "epochs": "epoch array",
     "imagesequences": "image sequence",
 }
-
-
-def counted(count: int, what: str) -> str:
-    """Give "1 thing" or "2 things"."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def single_segment(blocks: Sequence[Block], label: str) -> Segment:
@@ -66,13 +73,52 @@ def left_out(segment: Segment, kept: str, label: str) -> tuple[str, ...]:
     label : str
         What the format is called.
     """
-    counts = Counter({name: len(getattr(segment, name)) for name in _KINDS if name != kept})
+    counts = Counter(
+        {name: _count(getattr(segment, name), name) for name in _KINDS if name != kept}
+    )
     return tuple(
         f"{counted(count, _KINDS[name])} {'is' if count == 1 else 'are'} left out: {label} holds "
         f"{_KINDS[kept]}s only"
         for name, count in counts.items()
         if count
     )
+
+
+def _count(objects: Sequence[Any], name: str) -> int:
+    """Count objects; of events and epochs those that hold any."""
+    if name not in ("events", "epochs"):
+        return len(objects)
+    return sum(1 for each in objects if len(each) or (each.lazy_shape or (0,))[0])
+
+
+def notes_left_out(blocks: Sequence[Block], objects: Sequence[Any]) -> list[str]:
+    """Tell which annotations and groups are lost where a format holds numbers only.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        What was to be written.
+    objects : sequence of DataObject
+        The objects whose data are written.
+    """
+    holders = [*blocks, *(segment for block in blocks for segment in block.segments), *objects]
+    arrays = {name for each in objects for name in each.array_annotations}
+    notes = {name for each in holders for name in each.annotations} - arrays
+    found = []
+    if lost := sorted(notes - _MADE_NOTES):
+        found.append(f"annotations are left out: {', '.join(lost)}")
+    if lost := sorted(arrays - _NAME_NOTES):
+        found.append(f"array annotations are left out: {', '.join(lost)}")
+    return [*found, *groups_left_out(blocks)]
+
+
+def groups_left_out(blocks: Sequence[Block]) -> list[str]:
+    """Tell how many groups are lost; those that reading makes of streams and units come back."""
+    groups = [group for block in blocks for group in block.groups]
+    count = sum(1 for group in groups if not _MADE_NOTES & set(group.annotations))
+    if not count:
+        return []
+    return [f"{counted(count, 'group')} {'is' if count == 1 else 'are'} left out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +168,11 @@ class Columns:
             the dimension of the unit.
         """
         signals = tuple(segment.analogsignals)
-        if not signals:
+        if not any(signal_shape(signal)[1] for signal in signals):
             raise NeoReadWriteError(f"{label} holds analog signals, the segment has none")
         rates = [float(signal.sampling_rate.rescale("Hz").magnitude) for signal in signals]
         starts = [float(signal.t_start.rescale("s").magnitude) for signal in signals]
-        lengths = [_shape(signal)[0] for signal in signals]
+        lengths = [signal_shape(signal)[0] for signal in signals]
         for at in range(1, len(signals)):
             same_rate = math.isclose(rates[at], rates[0], rel_tol=1e-9)
             same_start = abs(starts[at] - starts[0]) * rates[0] <= SHIFT
@@ -145,13 +191,13 @@ class Columns:
     @property
     def width(self) -> int:
         """Number of columns."""
-        return sum(_shape(signal)[1] for signal in self.signals)
+        return sum(signal_shape(signal)[1] for signal in self.signals)
 
     @property
     def column_units(self) -> list[str]:
         """Unit of each column."""
         pairs = zip(self.signals, self.units, strict=True)
-        return [unit for signal, unit in pairs for _ in range(_shape(signal)[1])]
+        return [unit for signal, unit in pairs for _ in range(signal_shape(signal)[1])]
 
     def pieces(self, item_bytes: int = 8) -> Iterator[NDArray[Any]]:
         """Give all columns piece by piece, in float64.
@@ -183,7 +229,8 @@ class Columns:
         return values if self.unit is None else convert(values, as_unit(part.units), self.unit)
 
 
-def _shape(signal: AnalogSignal) -> tuple[int, int]:
+def signal_shape(signal: AnalogSignal) -> tuple[int, int]:
+    """Give samples and channels of a signal, loaded or lazy."""
     shape = signal.shape if signal.lazy_shape is None else signal.lazy_shape
     return int(shape[0]), int(shape[1])
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 __all__ = ["beside"]
 
+_LONGEST = 255 - 14  # bytes of a name that leave room for the mark
+
 
 @contextmanager
 def beside(*targets: Path) -> Iterator[tuple[Path, ...]]:
@@ -27,7 +29,10 @@ def beside(*targets: Path) -> Iterator[tuple[Path, ...]]:
         the targets stay as they were.
     """
     mark = f".part-{secrets.token_hex(4)}"
-    parts = tuple(target.with_name(target.name + mark) for target in targets)
+    parts = tuple(
+        target.with_name((f"{number}" if _is_long(target.name) else target.name) + mark)
+        for number, target in enumerate(targets)
+    )
     try:
         yield parts
         for part in parts:
@@ -38,6 +43,11 @@ def beside(*targets: Path) -> Iterator[tuple[Path, ...]]:
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+def _is_long(name: str) -> bool:
+    """Tell whether a name and the mark together are more than file systems take."""
+    return len(os.fsencode(name)) > _LONGEST
 
 
 def _flush(path: Path) -> None:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus._words import counted
 from ephyrus.export import WriteReport
-from ephyrus.export.columns import Columns, counted, left_out, single_segment
+from ephyrus.export.columns import Columns, left_out, notes_left_out, single_segment
 from ephyrus.export.files import beside
 from ephyrus.formats.rawbinarysignal import checked_dtype, scaling
+from ephyrus.recording import under_way
 
 if TYPE_CHECKING:
     from ephyrus.core import Block
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["write"]
 
 LABEL = "raw binary"
-COARSE = 100  # steps over the range of the values below which rounding is reported
+COARSE = 100  # steps over the range of the values below which rounding is most of them
+WHOLE = 4e-7  # of the largest value: what scaling in float32 adds to numbers that were whole
 
 
 @dataclass(slots=True)
@@ -42,7 +45,9 @@ class _Encoder:
     clipped, missing : int
         Values beyond the range of the type; values that are NaN, written as 0.
     low, high : float
-        Range of the values.
+        Range of the values, in steps.
+    rounded : float
+        How far a value was from the number that is stored, in steps.
     """
 
     dtype: np.dtype[Any]
@@ -52,6 +57,7 @@ class _Encoder:
     missing: int = 0
     low: float = np.inf
     high: float = -np.inf
+    rounded: float = 0.0
 
     def __call__(self, values: NDArray[np.float64]) -> NDArray[Any]:
         """Encode values; the array given is overwritten."""
@@ -61,9 +67,9 @@ class _Encoder:
             values /= self.gain
         if self.dtype.kind == "f":
             return values.astype(self.dtype)
-        np.rint(values, out=values)
         if not values.size:
             return values.astype(self.dtype)
+        values = self._whole(values)
         low, high = float(values.min()), float(values.max())
         if np.isnan(low):
             missing = np.isnan(values)
@@ -77,6 +83,15 @@ class _Encoder:
         self.clipped += int(np.count_nonzero((values < limits.min) | (values > limits.max)))
         return _clipped(values, self.dtype)
 
+    def _whole(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Round values, and note by how much; the array given is overwritten."""
+        whole = np.rint(values)
+        with np.errstate(invalid="ignore"):  # infinite ones are clipped later
+            np.subtract(values, whole, out=values)
+        np.abs(values, out=values)
+        self.rounded = float(np.fmax(self.rounded, np.fmax.reduce(values, axis=None)))
+        return whole
+
     @property
     def losses(self) -> list[str]:
         """What the stored numbers do not tell of the values."""
@@ -88,10 +103,12 @@ class _Encoder:
             )
         if self.missing:
             found.append(f"written as 0: {counted(self.missing, 'missing value')} (NaN)")
-        if 0 <= self.high - self.low < COARSE:
+        if self.rounded > WHOLE * max(abs(self.low), abs(self.high)):
+            steps = self.high - self.low
+            coarse = f", of which they span {steps:g}" if steps < COARSE else ""
             found.append(
-                f"values were rounded to steps of {self.gain:g}: all of them lie within "
-                f"{self.high - self.low:g} steps; a smaller signal_gain or a float dtype keeps more"
+                f"values were rounded to whole steps of {self.gain:g}{coarse}; a smaller "
+                "signal_gain or dtype='float32' keeps more"
             )
         return found
 
@@ -145,16 +162,22 @@ def write(
     dtype = checked_dtype(options["dtype"])
     columns = Columns.of(segment, LABEL, options["units"])
     encode = _Encoder(dtype, *scaling(dtype, options))
-    progress.start(columns.length * columns.width * dtype.itemsize, "B", f"writing {path.name}")
-    try:
-        with beside(path) as (part,), part.open("wb") as file:
-            for values in columns.pieces():
-                stored = encode(values)
-                file.write(stored.data)
-                progress.advance(stored.nbytes)
-    finally:
-        progress.finish()
-    losses = [*left_out(segment, "analogsignals", LABEL), *encode.losses, _told(columns, encode)]
+    nbytes = columns.length * columns.width * dtype.itemsize
+    with (
+        under_way(progress, nbytes, "B", f"writing {path.name}"),
+        beside(path) as (part,),
+        part.open("wb") as file,
+    ):
+        for values in columns.pieces():
+            stored = encode(values)
+            file.write(stored.data)
+            progress.advance(stored.nbytes)
+    losses = [
+        *left_out(segment, "analogsignals", LABEL),
+        *notes_left_out(blocks, columns.signals),
+        *encode.losses,
+        _told(columns, encode),
+    ]
     return WriteReport((path,), tuple(losses))
 
 

@@ -321,8 +321,7 @@ def read_options(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     dict
         Options, and ``signal_group_mode``: the old style has one signal per channel.
     """
-    names = {alias: option.name for option in FORMAT.options for alias in option.aliases}
-    told = {names.get(name, name): value for name, value in {**options, **given}.items()}
+    told = FORMAT.renamed({**options, **given})
     defaults = dict(OLD_DEFAULTS)
     if "signal_gain" in told or "signal_offset" in told:
         del defaults["rangemin"], defaults["rangemax"]

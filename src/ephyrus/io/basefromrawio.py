@@ -14,6 +14,7 @@ from ephyrus.errors import NeoReadWriteError
 from ephyrus.export import writer
 from ephyrus.io.baseio import BaseIO, single_segment
 from ephyrus.recording import Format, NullProgress, Progress, Recording
+from ephyrus.recording.declaration import by_keyword
 from ephyrus.recording.files import is_url
 from ephyrus.recording.tree import (
     CascadeLoader,
@@ -218,7 +219,8 @@ class BaseFromRaw(BaseIO):
             raise ValueError(f"this {type(obj).__name__} is not lazy: its data are loaded already")
         if getattr(source, "recording", None) is not self._recording:
             raise ValueError(f"this {type(obj).__name__} belongs to another reader")
-        return obj.load()  # type: ignore[no-any-return]
+        loaded: DataObject = obj.load()
+        return loaded
 
     def load_lazy_cascade(self, address: Any, lazy: bool) -> Any:
         """Load the object at an address that a list of ``cascade="lazy"`` holds."""
@@ -249,9 +251,7 @@ class BaseFromRaw(BaseIO):
     def _write(self, block: Block, kwargs: dict[str, Any]) -> None:
         if not self.is_writable:
             raise NeoReadWriteError(f"{self.name} files are read, not written")
-        known = {
-            name for option in self.format.write_options for name in (option.name, *option.aliases)
-        }
+        known = by_keyword(self.format.write_options)
         progress: Progress = self._own.get("progress") or NullProgress()
         given = {name: value for name, value in self._given.items() if name in known} | kwargs
         options = self.format.option_values(given, writing=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ephyrus._logging import attach_handler
@@ -162,20 +161,6 @@ def single_segment(block: Block, format_name: str) -> Segment:
             "write block.segments[i] to a file each"
         )
     return block.segments[0]
-
-
-def existing(path: str) -> str:
-    """Give a path with ``~`` resolved.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing is there.
-    """
-    local = Path(path).expanduser()
-    if not local.exists():
-        raise FileNotFoundError(f"{local}: no such file or folder")
-    return str(local)
 
 
 def _refuse(self_or_object: Any, *args: Any, **kwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from ephyrus.errors import MissingExtraError, NeoReadWriteError
 from ephyrus.io.basefromrawio import BaseFromRaw
 from ephyrus.io.derive import io_class
 from ephyrus.recording.files import is_url
-from ephyrus.registry import BY_NAME, all_formats, file_set, identify
+from ephyrus.registry import BY_NAME, all_formats, matches_of
 
 __all__ = ["get_io", "io_by_extension", "list_candidate_ios", "read"]
 
@@ -53,9 +53,19 @@ def list_candidate_ios(
     ValueError
         If nothing fits.
     """
+    return _candidates(file_or_folder, ignore_patterns)[0]
+
+
+def _candidates(
+    file_or_folder: PathLike, ignore_patterns: Sequence[str] = IGNORED
+) -> tuple[list[type[BaseFromRaw]], type[BaseFromRaw] | None]:
+    """Give the candidates, and the one whose format recognises the content, if there is one."""
     path = Path(file_or_folder).expanduser()
+    sure = None
     if is_url(file_or_folder) or path.is_file():
-        classes = _by_content(file_or_folder)
+        matches = matches_of(file_or_folder)
+        classes = [io_class(match.format.name) for match in matches]
+        sure = classes[0] if matches and matches[0].confidence > BY_NAME else None
     elif path.is_dir():
         classes = _by_votes(
             [entry for entry in path.rglob("*") if entry.is_file()], ignore_patterns
@@ -67,15 +77,7 @@ def list_candidate_ios(
         classes = _by_votes(there, ignore_patterns)
     if not classes:
         raise ValueError(f"{file_or_folder}: no IO class is known for it; see ephyrus.io.iolist")
-    return classes
-
-
-def _by_content(path: PathLike) -> list[type[BaseFromRaw]]:
-    files = file_set(path)
-    try:
-        return [io_class(match.format.name) for match in identify(files)]
-    finally:
-        files.close()
+    return classes, sure
 
 
 def _by_votes(entries: Iterable[Path], ignore_patterns: Sequence[str]) -> list[type[BaseFromRaw]]:
@@ -110,10 +112,8 @@ def get_io(file_or_folder: PathLike, *args: Any, **kwargs: Any) -> BaseFromRaw:
     FormatError
         If a class recognised the file by its content and failed to read it.
     """
-    files_there = is_url(file_or_folder) or Path(file_or_folder).expanduser().is_file()
-    sure = _sure(file_or_folder) if files_there else None
     try:
-        candidates = list_candidate_ios(file_or_folder)
+        candidates, sure = _candidates(file_or_folder)
     except ValueError as error:
         raise NeoReadWriteError(f"Could not identify IO for {file_or_folder}: {error}") from error
     reasons = []
@@ -126,18 +126,6 @@ def get_io(file_or_folder: PathLike, *args: Any, **kwargs: Any) -> BaseFromRaw:
             reasons.append(f"  {candidate.__name__}: {error}")
     tried = "\n".join(reasons)
     raise NeoReadWriteError(f"Could not identify IO for {file_or_folder}; tried\n{tried}")
-
-
-def _sure(path: PathLike) -> type[BaseFromRaw] | None:
-    """Give the class whose format recognises the content, if there is one."""
-    files = file_set(path)
-    try:
-        matches = identify(files)
-    finally:
-        files.close()
-    if matches and matches[0].confidence > BY_NAME:
-        return io_class(matches[0].format.name)
-    return None
 
 
 def read(path: PathLike, **kwargs: Any) -> list[Block]:
@@ -155,6 +143,15 @@ def read(path: PathLike, **kwargs: Any) -> list[Block]:
     -------
     list of Block
 
+    Raises
+    ------
+    FileNotFoundError
+        If the path is not there.
+    OSError
+        If no class could be constructed; the message lists each with its reason.
+    FormatError
+        If the file is damaged.
+
     Examples
     --------
     >>> import ephyrus
@@ -162,4 +159,10 @@ def read(path: PathLike, **kwargs: Any) -> list[Block]:
     >>> [len(block.segments) for block in blocks]
     [2, 3]
     """
-    return get_io(path).read(**kwargs)
+    try:
+        reader = get_io(path)
+    except NeoReadWriteError as error:
+        if is_url(path) or Path(path).expanduser().exists():
+            raise
+        raise FileNotFoundError(f"{path}: no such file or folder") from error
+    return reader.read(**kwargs)

@@ -20,11 +20,13 @@ from ephyrus.recording.layout import (
 from ephyrus.recording.limits import (
     HEADER_BYTES,
     PIECE_BYTES,
+    SNIFF_BYTES,
     CallbackProgress,
     Limits,
     NullProgress,
     Progress,
     pieces,
+    under_way,
 )
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled
@@ -47,6 +49,7 @@ __all__ = [
     "HEADER_BYTES",
     "PIECE_BYTES",
     "RUN_DTYPE",
+    "SNIFF_BYTES",
     "Access",
     "BlockInfo",
     "ByteSource",
@@ -84,4 +87,5 @@ __all__ = [
     "run_table",
     "scaled",
     "seconds",
+    "under_way",
 ]

@@ -40,6 +40,7 @@ from ephyrus.recording.streams import (
     RecordingInfo,
     SegmentInfo,
     SignalStream,
+    TableKind,
     TableStream,
     Unit,
     Waveforms,
@@ -51,12 +52,13 @@ __all__ = ["FORMAT", "TreeIndex", "check_sound", "from_blocks", "index_blocks"]
 
 IN_MEMORY = "in-memory"
 SECONDS = Fraction(1)  # the clock of tables: ticks are times in seconds, as floats
-TABLE_KINDS = {
-    "spiketrains": "spikes",
-    "events": "events",
-    "epochs": "epochs",
-    "irregularlysampledsignals": "samples",
-}
+TABLE_LISTS = ("spiketrains", "events", "epochs", "irregularlysampledsignals")
+TABLE_KINDS: tuple[tuple[type[Any], TableKind], ...] = (
+    (SpikeTrain, "spikes"),
+    (Event, "events"),
+    (Epoch, "epochs"),
+    (IrregularlySampledSignal, "samples"),
+)
 
 FORMAT = Format(
     name=IN_MEMORY,
@@ -147,7 +149,7 @@ def index_blocks(blocks: list[Block]) -> TreeIndex:
             number = len(segments)
             segments.append(_segment_info(segment, block_index))
             _sort(signals, number, (*segment.analogsignals, *segment.imagesequences), _signal_key)
-            for name in TABLE_KINDS:
+            for name in TABLE_LISTS:
                 _sort(tables, number, getattr(segment, name), _table_key)
     info = RecordingInfo(
         segments=tuple(segments),
@@ -217,10 +219,15 @@ def _sort(
         streams.setdefault((key, occurrence), []).append((segment, obj))
 
 
+def _shape(obj: Any) -> tuple[int, ...]:
+    """Give the true shape of an object, loaded or lazy."""
+    return tuple(obj.lazy_shape or obj.shape)
+
+
 def _signal_key(obj: Any) -> tuple[Any, ...]:
     names = tuple(obj.array_annotations.get("channel_names", ()))
     rate = float(obj.sampling_rate.rescale("Hz").magnitude)
-    shape = (obj.lazy_shape or obj.shape)[1:]
+    shape = _shape(obj)[1:]
     return type(obj), obj.name, str(obj.dimensionality), obj.dtype, rate, shape, names
 
 
@@ -228,7 +235,7 @@ def _table_key(obj: Any) -> tuple[Any, ...]:
     waveforms = getattr(obj, "waveforms", None)
     shape = None if waveforms is None else (waveforms.shape[1:], str(waveforms.dimensionality))
     identity = str(obj.annotations.get("id", ""))
-    width = (obj.lazy_shape or obj.shape)[1:]
+    width = _shape(obj)[1:]
     extra = tuple(sorted(map(str, obj.array_annotations)))
     return type(obj), obj.name, identity, str(obj.dimensionality), width, shape, extra
 
@@ -237,7 +244,7 @@ def _signal(number: int, runs: list[tuple[int, Any]]) -> SignalStream:
     first = runs[0][1]
     objects = [obj for _, obj in runs]
     clock, ticks = exact_clock(float(obj.t_start.rescale("s").magnitude) for obj in objects)
-    counts = [(obj.lazy_shape or obj.shape)[0] for obj in objects]
+    counts = [_shape(obj)[0] for obj in objects]
     return SignalStream(
         index=number,
         id=str(first.annotations.get("stream_id", number)),
@@ -248,7 +255,7 @@ def _signal(number: int, runs: list[tuple[int, Any]]) -> SignalStream:
         channels=_channels(first),
         runs=run_table(counts, ticks, [segment for segment, _ in runs]),
         clock=clock,
-        item_shape=tuple((first.lazy_shape or first.shape)[1:]),
+        item_shape=_shape(first)[1:],
         annotations=first.annotations,
     )
 
@@ -256,7 +263,7 @@ def _signal(number: int, runs: list[tuple[int, Any]]) -> SignalStream:
 def _channels(obj: DataObject) -> Channels:
     """Make the channels table of a signal from its array annotations."""
     arrays = dict(obj.array_annotations)
-    shape = obj.lazy_shape or obj.shape
+    shape = _shape(obj)
     count = 1 if isinstance(obj, ImageSequence) else shape[1]
     names = arrays.pop("channel_names", [f"ch{at}" for at in range(count)])
     ids = arrays.pop("channel_ids", range(count))
@@ -271,17 +278,8 @@ def _channels(obj: DataObject) -> Channels:
 
 def _table(number: int, runs: list[tuple[int, Any]]) -> TableStream:
     first = runs[0][1]
-    kind: Any = next(
-        TABLE_KINDS[name]
-        for name, cls in (
-            ("spiketrains", SpikeTrain),
-            ("events", Event),
-            ("epochs", Epoch),
-            ("irregularlysampledsignals", IrregularlySampledSignal),
-        )
-        if isinstance(first, cls)
-    )
-    counts = np.array([(obj.lazy_shape or obj.shape)[0] for _, obj in runs], np.int64)
+    kind = next(kind for cls, kind in TABLE_KINDS if isinstance(first, cls))
+    counts = np.array([_shape(obj)[0] for _, obj in runs], np.int64)
     name = first.name or f"{kind} {number}"
     label = str(first.annotations.get("id", number))
     spikes = kind == "spikes"
@@ -311,14 +309,14 @@ def _columns(obj: Any, kind: str) -> Iterator[tuple[str, Any]]:
         if obj.waveforms is not None:
             yield "waveform", (obj.waveforms.dtype, obj.waveforms.shape[1:])
     elif kind == "samples":
-        yield "value", (obj.dtype, (obj.lazy_shape or obj.shape)[1:])
+        yield "value", (obj.dtype, _shape(obj)[1:])
     else:
         yield "label", object
         if kind == "epochs":
             yield "duration", np.float64
     if kind != "samples":
         for name, column in obj.array_annotations.items():
-            if len(column) == (obj.lazy_shape or obj.shape)[0]:
+            if len(column) == _shape(obj)[0]:
                 yield str(name), object if column.dtype.kind == "U" else column.dtype
 
 
@@ -346,9 +344,8 @@ def read_signal(
     """Give the values of samples [start, stop)."""
     objects = reading.index.signals[stream.index]
     parts = [_part(objects[run], a, b).magnitude for run, a, b in _cut(stream, start, stop)]
-    if not parts:
-        return np.empty((0, *stream.item_shape), stream.dtype)[:, channels or slice(None)]
-    values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    nothing = np.empty((0, *stream.item_shape), stream.dtype)
+    values = parts[0] if len(parts) == 1 else np.concatenate([nothing, *parts])
     return values if channels is None else values[:, channels]
 
 

@@ -70,7 +70,7 @@ def seconds(ticks: ArrayLike, clock: Fraction) -> NDArray[np.float64]:
     numerator, denominator = clock.numerator, clock.denominator
     if denominator == 1 and numerator <= _EXACT:
         return np.asarray(array / np.float64(numerator), np.float64)
-    whole = array.dtype.kind in "iu" and numerator <= _EXACT
+    whole = array.dtype.kind in "iu" and max(numerator, denominator) <= _EXACT
     if whole and _largest(array) * denominator <= _EXACT:
         exact = array.astype(np.int64) * denominator  # narrower types would wrap around
         return np.asarray(exact / np.float64(numerator), np.float64)

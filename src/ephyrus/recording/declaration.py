@@ -9,7 +9,7 @@ afterwards.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
@@ -22,7 +22,15 @@ from ephyrus.recording.files import FileSet
 from ephyrus.recording.limits import NullProgress, Progress
 from ephyrus.recording.streams import Problem, RecordingInfo, SignalStream, TableStream
 
-__all__ = ["Format", "FormatModule", "Opening", "Option", "Reading"]
+__all__ = [
+    "Format",
+    "FormatModule",
+    "Opening",
+    "Option",
+    "Reading",
+    "as_format_module",
+    "by_keyword",
+]
 
 OptionKind = Literal[
     "int", "float", "text", "bool", "frequency", "time", "unit", "dtype", "list", "any"
@@ -81,6 +89,11 @@ class Option:
             names = ", ".join(map(repr, self.choices))
             raise ValueError(f"option {self.name}={value!r}: expected one of {names}")
         return result
+
+
+def by_keyword(options: Iterable[Option]) -> dict[str, Option]:
+    """Give options by their names, older ones too."""
+    return {name: option for option in options for name in (option.name, *option.aliases)}
 
 
 def _integer(value: Any) -> int:
@@ -199,20 +212,27 @@ class Format:
             If a value is not of its option's kind.
         """
         known = self.write_options if writing else self.options
-        names = {alias: option.name for option in known for alias in (option.name, *option.aliases)}
+        names = by_keyword(known)
         values = {option.name: option.default for option in known}
-        by_name = {option.name: option for option in known}
         seen: set[str] = set()
         for keyword, value in given.items():
-            name = names.get(keyword)
-            if name is None:
+            option = names.get(keyword)
+            if option is None:
                 there = ", ".join(values) or "none"
                 raise TypeError(f"{self.label} has no option {keyword!r}; its options are: {there}")
-            if name in seen:
-                raise TypeError(f"option {name!r} is given twice, once by an older name")
-            seen.add(name)
-            values[name] = by_name[name].converted(value)
+            if option.name in seen:
+                raise TypeError(f"option {option.name!r} is given twice, once by an older name")
+            seen.add(option.name)
+            values[option.name] = option.converted(value)
         return values
+
+    def renamed(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Give keywords of opening their present names; of equal ones the last wins."""
+        names = by_keyword(self.options)
+        return {
+            names[keyword].name if keyword in names else keyword: value
+            for keyword, value in given.items()
+        }
 
 
 @dataclass(slots=True)

@@ -9,14 +9,15 @@ what a `Recording` needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ephyrus.recording.limits import NullProgress, Progress, pieces
+from ephyrus._bins import DownsampleMethod, bin_edges, check_method, reduce_pieces
+from ephyrus.recording.limits import NullProgress, Progress, pieces, under_way
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled as to_units
 from ephyrus.recording.select import ChannelSelection, channel_positions, item_range
@@ -24,8 +25,6 @@ from ephyrus.recording.streams import SignalStream
 from ephyrus.recording.times import item_times, run_positions
 
 __all__ = ["DownsampleMethod", "Downsampled", "bin_edges", "downsample", "reduce_pieces"]
-
-DownsampleMethod = Literal["minmax", "mean", "stride"]
 
 PIECE_BYTES = 16 * 2**20  # of stored numbers; larger pieces are not faster
 GAP_BYTES = 64 * 2**10  # reading across less than this costs less than a second read
@@ -148,15 +147,14 @@ def downsample(
     once. Bins differ by at most one sample in length within a run.
     """
     found = recording.signal(stream)
-    _check_method(method)
+    check_method(method)
     start, stop = item_range(start, stop, found.length, found.name)
     chosen = channel_positions(found, channels)
     if len(found.item_shape) > 1:  # the one "channel" of images is the whole frame
         chosen = None
     edges = bin_edges(_run_edges(found, start, stop), bins)
     item_shape = found.item_shape if chosen is None else (len(chosen),)
-    limit = recording.limits.read_bytes
-    max_bytes = max_bytes if limit is None else min(max_bytes, limit)
+    max_bytes = recording.limits.piece_bytes(max_bytes)
     width = int(np.prod(item_shape, dtype=np.int64)) * found.dtype.itemsize
     spans = (
         _picked_spans(edges[:-1], found.item_bytes)
@@ -178,218 +176,6 @@ def downsample(
     return Downsampled(
         method, first, last, run, item_times(found, first), item_times(found, last), values
     )
-
-
-def bin_edges(borders: ArrayLike, bins: int) -> NDArray[np.int64]:
-    """Cut one or more neighbouring ranges into bins.
-
-    Parameters
-    ----------
-    borders : array_like of int, shape (ranges + 1,)
-        Borders that no bin may cross, not decreasing: first position of each range, and the end of
-        the last one. ``[0, n]`` is one range of n samples.
-    bins : int
-        Number of bins over all ranges. Each range that is not empty gets at least one bin and a
-        share that follows its length.
-
-    Returns
-    -------
-    ndarray of int64, shape (bins given + 1,)
-        Bin j holds the positions ``edges[j]`` to ``edges[j + 1] - 1``. A range of n samples and m
-        bins has its borders at ``j * n // m`` from its beginning.
-
-    Raises
-    ------
-    ValueError
-        If `bins` is below 1 or the borders decrease.
-
-    Examples
-    --------
-    >>> bin_edges([0, 10], 4)
-    array([ 0,  2,  5,  7, 10])
-    >>> bin_edges([0, 8, 10], 4)
-    array([ 0,  2,  5,  8, 10])
-    """
-    if bins < 1:
-        raise ValueError(f"bins must be 1 or more, not {bins}")
-    given = np.asarray(borders, np.int64)
-    if len(given) < 2 or np.any(np.diff(given) < 0):
-        raise ValueError("borders of ranges are two or more positions that do not decrease")
-    limits = np.unique(given)
-    lengths = np.diff(limits)
-    shares = _shares(lengths, bins)
-    edges = np.empty(int(shares.sum()) + 1, np.int64)
-    edges[-1] = limits[-1]
-    at = 0
-    for first, length, share in zip(
-        limits[:-1].tolist(), lengths.tolist(), shares.tolist(), strict=True
-    ):
-        whole, rest = divmod(length, share)
-        steps = np.arange(share)  # step * length // share, without the large product
-        edges[at : at + share] = first + steps * whole + steps * rest // share
-        at += share
-    return edges
-
-
-def _shares(lengths: NDArray[np.int64], bins: int) -> NDArray[np.int64]:
-    """Share bins among ranges by length: one at least, one per sample at most."""
-    if bins >= lengths.sum():
-        return lengths
-    shares = np.ones(len(lengths), np.int64)
-    if bins <= len(lengths):
-        return shares
-    exact = lengths.astype(object)  # whole numbers of any size
-    short = np.zeros(len(lengths), bool)
-    while True:  # ranges shorter than a bin get one, the others share what is left
-        left, total = bins - int(short.sum()), exact[~short].sum()
-        more = ~short & (exact * left < total).astype(bool)
-        if not more.any():
-            break
-        short |= more
-    products = exact[~short] * left
-    quotas = products // total
-    order = np.argsort((-(products % total)).astype(np.float64), kind="stable")
-    quotas[order[: left - quotas.sum()]] += 1
-    shares[~short] = quotas.astype(np.int64)
-    return shares
-
-
-def reduce_pieces(
-    chunks: Iterable[tuple[int, NDArray[Any]]],
-    edges: ArrayLike,
-    method: DownsampleMethod = "minmax",
-    *,
-    dtype: np.dtype[Any],
-    item_shape: tuple[int, ...] = (),
-) -> NDArray[Any]:
-    """Reduce pieces of an array to bins along their first axis.
-
-    Parameters
-    ----------
-    chunks : iterable of (int, ndarray)
-        Position of each piece's first item, and the piece, of shape (items, *item_shape); in order.
-        Together they must hold every position of the bins (``"stride"``: the first of each bin).
-    edges : array_like of int, shape (bins + 1,)
-        As `bin_edges` gives them: increasing.
-    method : {"minmax", "mean", "stride"}
-        What to give for each bin.
-    dtype : numpy.dtype
-        Type of the items.
-    item_shape : tuple of int
-        Shape of one item.
-
-    Returns
-    -------
-    ndarray, shape (bins, *item_shape), for ``"minmax"`` (bins, 2, *item_shape)
-        Of `dtype`; for ``"mean"`` float64.
-
-    Raises
-    ------
-    ValueError
-        If the method is unknown, or an item is missing.
-
-    Examples
-    --------
-    >>> data = np.array([3, 1, 2, 5, 4, 9])
-    >>> pieces_of_data = [(0, data[:4]), (4, data[4:])]
-    >>> reduce_pieces(pieces_of_data, [0, 3, 6], dtype=data.dtype)
-    array([[1, 3],
-           [4, 9]])
-    >>> reduce_pieces([(0, data)], [0, 3, 6], "mean", dtype=data.dtype)
-    array([2., 6.])
-    """
-    _check_method(method)
-    limits = np.asarray(edges, np.int64)
-    if method == "stride":
-        return _picked(chunks, limits[:-1], np.empty((len(limits) - 1, *item_shape), dtype))
-    state = (_MinMax if method == "minmax" else _Mean)(len(limits) - 1, item_shape, dtype)
-    position = int(limits[0])
-    for first, chunk in chunks:
-        if first != position:
-            raise ValueError(f"a piece begins at {first}, expected {position}")
-        position += len(chunk)
-        if len(chunk) == 0:
-            continue
-        begin = int(np.searchsorted(limits, first, "right")) - 1
-        end = int(np.searchsorted(limits, position, "left"))
-        starts = np.maximum(limits[begin:end] - first, 0)
-        if position > limits[-1]:
-            raise ValueError(f"a piece ends at {position}, the last bin at {limits[-1]}")
-        state.add(slice(begin, end), chunk, starts)
-    if position != limits[-1]:
-        raise ValueError(f"the pieces end at {position}, the last bin at {limits[-1]}")
-    return state.result()
-
-
-class _MinMax:
-    """Lowest and highest value of each bin; NaNs count as nothing."""
-
-    def __init__(self, bins: int, item_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.values = np.empty((bins, 2, *item_shape), dtype)
-        floating = dtype.kind == "f"
-        self.lower: np.ufunc = np.fmin if floating else np.minimum
-        self.upper: np.ufunc = np.fmax if floating else np.maximum
-        if floating:
-            self.values[...] = np.nan
-        elif dtype.kind == "b":
-            self.values[:, 0], self.values[:, 1] = True, False
-        else:
-            self.values[:, 0], self.values[:, 1] = np.iinfo(dtype).max, np.iinfo(dtype).min
-
-    def add(self, bins: slice, chunk: NDArray[Any], starts: NDArray[np.int64]) -> None:
-        low, high = self.values[bins, 0], self.values[bins, 1]
-        self.lower(low, self.lower.reduceat(chunk, starts, axis=0), out=low)
-        self.upper(high, self.upper.reduceat(chunk, starts, axis=0), out=high)
-
-    def result(self) -> NDArray[Any]:
-        return self.values
-
-
-class _Mean:
-    """Mean of each bin in float64; NaNs count as nothing."""
-
-    def __init__(self, bins: int, item_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.sums = np.zeros((bins, *item_shape))
-        self.counts = np.zeros((bins, *item_shape), np.int64)
-        self.floating = dtype.kind == "f"
-
-    def add(self, bins: slice, chunk: NDArray[Any], starts: NDArray[np.int64]) -> None:
-        missing = np.isnan(chunk) if self.floating else None
-        if missing is None or not missing.any():
-            lengths = np.diff(starts, append=len(chunk))
-            self.counts[bins] += lengths.reshape(-1, *[1] * (chunk.ndim - 1))
-        else:
-            chunk = np.where(missing, 0, chunk)
-            self.counts[bins] += np.add.reduceat(~missing, starts, axis=0, dtype=np.int64)
-        with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
-            self.sums[bins] += np.add.reduceat(chunk, starts, axis=0, dtype=np.float64)
-
-    def result(self) -> NDArray[np.float64]:
-        means = np.full(self.sums.shape, np.nan)
-        np.divide(self.sums, self.counts, out=means, where=self.counts > 0)
-        return means
-
-
-def _picked(
-    chunks: Iterable[tuple[int, NDArray[Any]]], picks: NDArray[np.int64], out: NDArray[Any]
-) -> NDArray[Any]:
-    """Take single positions from pieces; pieces between the positions may be left out."""
-    done = 0
-    for first, chunk in chunks:
-        end = int(np.searchsorted(picks, first + len(chunk), "left"))
-        if done < end and picks[done] < first:
-            break
-        out[done:end] = chunk[picks[done:end] - first]
-        done = end
-    if done < len(picks):
-        raise ValueError(f"the pieces do not hold position {picks[done]}")
-    return out
-
-
-def _check_method(method: str) -> None:
-    if method not in get_args(DownsampleMethod):
-        names = ", ".join(map(repr, get_args(DownsampleMethod)))
-        raise ValueError(f"method must be one of {names}, not {method!r}")
 
 
 def _run_edges(stream: SignalStream, start: int, stop: int) -> NDArray[np.int64]:
@@ -418,13 +204,11 @@ def _reported(
 ) -> Iterator[tuple[int, NDArray[Any]]]:
     """Read stored numbers piece by piece and report their bytes."""
     width = stream.item_bytes
-    progress.start(sum(last - first for first, last in cuts) * width, "B", f"reading {stream.name}")
-    try:
+    total = sum(last - first for first, last in cuts) * width
+    with under_way(progress, total, "B", f"reading {stream.name}"):
         for first, last in cuts:
             yield first, recording.read_signal(stream, first, last, channels)
             progress.advance((last - first) * width)
-    finally:
-        progress.finish()
 
 
 def _in_units(

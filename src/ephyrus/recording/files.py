@@ -8,6 +8,7 @@ files on a network or files that may shrink, because a mapped file that shrinks 
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import threading
@@ -21,7 +22,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ephyrus.errors import FormatError, MissingExtraError, TruncatedError
+from ephyrus._extras import optional_module
+from ephyrus.errors import FormatError, TruncatedError
 
 __all__ = [
     "Access",
@@ -35,6 +37,9 @@ __all__ = [
 ]
 
 Access = Literal["mmap", "pread"]
+
+# What systems say of names that no file can have; names in headers may be anything.
+_IMPOSSIBLE = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
@@ -290,6 +295,13 @@ class FileSet:
             raise FileNotFoundError(f"{local}: no such file or folder")
         return str(local)
 
+    @property
+    def address(self) -> str:
+        """The path as a user would give it: for files elsewhere with its protocol."""
+        if self._filesystem is None:
+            return self.path
+        return str(self._filesystem.unstrip_protocol(self.path))
+
     def _is_dir(self) -> bool:
         if self._memory is not None:
             return False
@@ -345,7 +357,12 @@ class FileSet:
             return path in self._memory
         if self._filesystem is not None:
             return bool(self._filesystem.isfile(path))
-        return Path(path).is_file()
+        try:
+            return Path(path).is_file()
+        except OSError as error:
+            if error.errno not in _IMPOSSIBLE:
+                raise
+            return False
 
     def source(self, name: str, *, field: str | None = None) -> ByteSource:
         """Open a file of the recording's folder (once; closed by :meth:`close`).
@@ -372,8 +389,7 @@ class FileSet:
         with self._lock:
             if path not in self._sources:
                 self._paths[name] = path
-                self._check_unchanged(path)
-                self._sources[path] = self._open(path)
+                self._sources[path] = self._opened(path)
             return self._sources[path]
 
     @property
@@ -420,6 +436,18 @@ class FileSet:
             return f"{self._folder()}/{relative}"
         return str(Path(self._folder()) / relative)
 
+    def _opened(self, path: str) -> ByteSource:
+        """Open a file that did not change; names that no file can have are of none."""
+        try:
+            self._check_unchanged(path)
+            return self._open(path)
+        except UnicodeEncodeError as error:
+            raise FileNotFoundError(f"{path!r}: no file can have this name") from error
+        except OSError as error:
+            if error.errno not in _IMPOSSIBLE:
+                raise
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
+
     def _open(self, path: str) -> ByteSource:
         if self._memory is not None:
             if path not in self._memory:
@@ -441,10 +469,8 @@ class FileSet:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        path = self.path
-        if self._filesystem is not None:
-            path = self._filesystem.unstrip_protocol(path)
-        elif self._memory is None:
+        path = self.address
+        if self._filesystem is None and self._memory is None:
             path = str(Path(path).absolute())  # a worker may run in another folder
         return {
             "path": path,
@@ -459,8 +485,10 @@ class FileSet:
 
 def _filesystem(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
     """Give the fsspec file system and the path on it for an address."""
+    fsspec = optional_module("fsspec", "cloud", f"Opening {url}")
     try:
-        import fsspec
-    except ImportError as error:
-        raise MissingExtraError("fsspec", "cloud", f"Opening {url}") from error
-    return fsspec.core.url_to_fs(url, **options)  # type: ignore[no-any-return]
+        return fsspec.core.url_to_fs(url, **options)  # type: ignore[no-any-return]  # fsspec has no types
+    except ImportError as error:  # each kind of address has a package of its own
+        raise OSError(f"{url}: this kind of address needs another package: {error}") from error
+    except ValueError as error:
+        raise OSError(f"{url}: {error}") from error

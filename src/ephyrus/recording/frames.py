@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus._extras import optional_module
+from ephyrus._words import free_name
 from ephyrus.recording.clock import sample_times, seconds
-from ephyrus.recording.extras import optional_module
 from ephyrus.recording.lazyarrays import SampleTimes, SignalReader, lazy_array
 from ephyrus.recording.limits import PIECE_BYTES
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled as to_units
 from ephyrus.recording.select import ChannelSelection, StreamKey, item_range
 from ephyrus.recording.streams import Channels, SignalStream, TableStream, Waveforms
-from ephyrus.recording.times import item_times
+from ephyrus.recording.times import item_times, run_positions
 
 __all__ = ["signal_or_table", "to_dask", "to_pandas", "to_xarray"]
 
@@ -276,7 +277,7 @@ def _channel_coords(
         flat: dict[str, NDArray[Any]] = {}
         _add_flat(key, column[channels], flat)
         for name, values in flat.items():
-            free = _free(name, reserved)
+            free = free_name(name, reserved)
             reserved.add(free)
             coords[free] = ("channel", values)
     return coords
@@ -367,7 +368,7 @@ def _table_columns(
     length = next((len(field) for field in fields.values()), 0)
     for name, field in fields.items():
         if name in ("tick", "duration"):
-            column = _free("time" if name == "tick" else name, made)
+            column = free_name("time" if name == "tick" else name, made)
             made[column], units[column] = seconds(field, stream.clock), "s"
         elif name == "value" and stream.channels is not None:
             _add_values(stream.channels, field, made, units, scaled=scaled)
@@ -375,9 +376,8 @@ def _table_columns(
             _add_waveforms(stream.waveforms, field, made, units, scaled=scaled)
         else:
             _add_flat(name, field, made)
-    runs = stream.runs
-    positions = np.searchsorted(runs["first"], np.arange(first, first + length), "right") - 1
-    made[_free("segment", made)] = runs["segment"][positions].astype(np.int64)
+    runs = run_positions(stream, np.arange(first, first + length))
+    made[free_name("segment", made)] = stream.runs["segment"][runs].astype(np.int64)
     return made, units
 
 
@@ -392,7 +392,7 @@ def _add_values(
     """Add one column per channel of irregular samples."""
     values = to_units(field, table.gain, table.offset) if scaled else field
     for channel, name in enumerate(table.names):
-        column = _free(name, made)
+        column = free_name(name, made)
         made[column] = values[:, channel]
         if scaled:
             units[column] = table.units[channel]
@@ -419,14 +419,7 @@ def _add_waveforms(
 def _add_flat(name: str, field: NDArray[Any], made: dict[str, Any]) -> None:
     """Add a field: one column, or numbered columns if an item has several numbers."""
     if field.ndim == 1:
-        made[_free(name, made)] = field
+        made[free_name(name, made)] = field
         return
     for number, column in enumerate(field.reshape(len(field), -1).T):
-        made[_free(f"{name}_{number}", made)] = column
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    """Give `name`, with underscores while it is taken."""
-    while name in taken:
-        name += "_"
-    return name
+        made[free_name(f"{name}_{number}", made)] = column

@@ -48,7 +48,8 @@ def read_struct(source: ByteSource, offset: int, dtype: np.dtype[Any], field: st
     TruncatedError
         If the file ends inside it.
     """
-    return source.array(offset, dtype, 1, field=field)[0]  # type: ignore[no-any-return]
+    entry: np.void = source.array(offset, dtype, 1, field=field)[0]
+    return entry
 
 
 def read_entries(

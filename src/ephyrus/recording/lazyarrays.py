@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.recording.extras import optional_module
+from ephyrus._extras import optional_module
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled_dtype
 from ephyrus.recording.select import ChannelSelection, channel_positions
@@ -179,8 +179,7 @@ class SampleTimes:
 def lazy_array(array: Any, name: str, piece_bytes: int) -> Any:
     """Wrap an array-like in a dask array, one task per piece."""
     dask_array = optional_module("dask.array", "dask", "Recording.to_dask")
-    limit = array.source.recording.limits.read_bytes
-    piece_bytes = piece_bytes if limit is None else min(piece_bytes, limit)
+    piece_bytes = array.source.recording.limits.piece_bytes(piece_bytes)
     width = int(np.prod(array.shape[1:], dtype=np.int64)) * array.dtype.itemsize
     rows = max(1, piece_bytes // max(width, 1))
     return dask_array.from_array(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -11,15 +12,20 @@ from ephyrus.errors import Cancelled, LimitError
 __all__ = [
     "HEADER_BYTES",
     "PIECE_BYTES",
+    "SNIFF_BYTES",
     "CallbackProgress",
     "Limits",
     "NullProgress",
     "Progress",
     "pieces",
+    "under_way",
 ]
 
 PIECE_BYTES = 64 * 2**20
 """Most bytes that conversion, export and iteration hold of one data object at a time."""
+
+SNIFF_BYTES = 16 * 2**10
+"""First bytes of a file that every format is shown, to tell whether it is its own."""
 
 HEADER_BYTES = 32 * 2**20
 """Longest text header that is read whole."""
@@ -96,6 +102,16 @@ class CallbackProgress:
         self._cancelled = True
 
 
+@contextmanager
+def under_way(progress: Progress, total: int | None, unit: str, label: str) -> Iterator[None]:
+    """Begin a piece of work, and end it with the block, however that ends."""
+    progress.start(total, unit, label)
+    try:
+        yield
+    finally:
+        progress.finish()
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one request may cost.
@@ -115,6 +131,10 @@ class Limits:
                 f"{what}: {nbytes:,} bytes were asked for, {self.read_bytes:,} are allowed; "
                 "ask for a shorter time, fewer channels or a downsampled form"
             )
+
+    def piece_bytes(self, wanted: int) -> int:
+        """Give the size of pieces: as wanted, as far as one read may be that large."""
+        return wanted if self.read_bytes is None else min(wanted, self.read_bytes)
 
 
 def pieces(start: int, stop: int, item_bytes: int, max_bytes: int) -> Iterator[tuple[int, int]]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import quantities as pq
+from numpy.typing import NDArray
 
 from ephyrus.core import (
     AnalogSignal,
@@ -23,6 +25,7 @@ from ephyrus.core import (
     SpikeTrain,
 )
 from ephyrus.core.units import unit_from_text
+from ephyrus.recording.arena import Allocate
 from ephyrus.recording.clock import seconds
 from ephyrus.recording.sources import RunSignal, TableItems
 
@@ -88,6 +91,7 @@ def load_address(
     lazy: bool = False,
     time_slice: tuple[Any, Any] | None = None,
     load_waveforms: bool = False,
+    allocate: Allocate = np.empty,
 ) -> Any:
     """Make the data object at `address`.
 
@@ -103,7 +107,13 @@ def load_address(
         Load this window only; it is clipped to the object.
     load_waveforms : bool
         Load the waveforms of spikes too, where there are any.
+    allocate : callable
+        ``allocate(shape, dtype)`` makes the arrays of signals that are loaded.
     """
+    if not lazy and time_slice is None and address.kind in ("signal", "events"):
+        if address.kind == "signal":  # these two are what sweeps have: no detour over lazy ones
+            return _make_signal(recording, address, allocate)
+        return _read_events(recording, address)
     made = _MAKERS[address.kind](recording, address)
     if lazy:
         return made
@@ -120,30 +130,44 @@ def _channel_facts(
     channels: Channels, positions: tuple[int, ...] | None, annotations: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """Give unit, annotations and array annotations of the chosen channels."""
-    chosen = list(range(len(channels)) if positions is None else positions)
-    text = channels.units[chosen[0]] if chosen else ""
-    unit, known = unit_from_text(text)
+    text, unit, known, arrays = _shared_facts(channels, positions)
     notes = dict(annotations)
     if not known:
         log.warning("unit %r is not known: values are given without unit", text)
         notes["units_string"] = text
-    arrays = {
+    if positions is not None and len(positions) == 1:  # as plain values too
+        notes |= {name: column[positions[0]].item() for name, column in channels.extra.items()}
+    return unit, notes, {name: array.copy() for name, array in arrays.items()}
+
+
+@lru_cache(maxsize=256)
+def _shared_facts(
+    channels: Channels, positions: tuple[int, ...] | None
+) -> tuple[str, Any, bool, dict[str, NDArray[Any]]]:
+    """Give the unit, as text too, and array annotations of the chosen channels of any sweep."""
+    chosen = list(range(len(channels)) if positions is None else positions)
+    arrays: dict[str, NDArray[Any]] = {
         "channel_names": np.array([channels.names[at] for at in chosen], np.str_),
         "channel_ids": np.array([channels.ids[at] for at in chosen], np.str_),
     }
     arrays |= {name: column[chosen] for name, column in channels.extra.items()}
-    if positions is not None and len(chosen) == 1:  # facts of the one channel, as plain values too
-        notes |= {name: column[chosen[0]].item() for name, column in channels.extra.items()}
-    return unit, notes, arrays
+    text = channels.units[chosen[0]] if chosen else ""
+    return text, *unit_from_text(text), arrays
 
 
-def _make_signal(recording: Recording, address: Address) -> AnalogSignal:
+def _make_signal(
+    recording: Recording, address: Address, allocate: Allocate | None = None
+) -> AnalogSignal:
+    """Make a lazy signal, or, told where to put it, read it."""
     streams = recording.stimuli if address.is_stimulus else recording.signals
     stream, run = streams[address.stream], address.run or 0
     source = RunSignal(recording, stream.index, run, address.channels, address.is_stimulus)
     unit, notes, arrays = _channel_facts(stream.channels, address.channels, stream.annotations)
+    length, width = source.shape
     return AnalogSignal._create(
-        np.empty((0, source.shape[1]), source.dtype),
+        np.empty((0, width), source.dtype)
+        if allocate is None
+        else source.read(0, length, None, allocate=allocate),
         unit,
         sampling_rate=float(stream.rate),
         t_start=_start(stream, run),
@@ -151,7 +175,7 @@ def _make_signal(recording: Recording, address: Address) -> AnalogSignal:
         file_origin=recording.path,
         annotations={"stream_id": stream.id, **notes},
         array_annotations=arrays,
-        source=source,
+        source=source if allocate is None else None,
     )
 
 
@@ -225,6 +249,14 @@ def _no_waveforms(table: TableStream) -> pq.Quantity | None:
 
 def _make_events(recording: Recording, address: Address) -> Event:
     return Event._create(np.empty(0), np.empty(0, "U1"), **_event_facts(recording, address))
+
+
+def _read_events(recording: Recording, address: Address) -> Event:
+    facts = _event_facts(recording, address)
+    source = facts.pop("source")
+    points = source.read(0, source.length)
+    labels = np.empty(0, "U1") if points.labels is None else points.labels
+    return Event._create(points.times, labels, array_annotations=points.array_annotations, **facts)
 
 
 def _make_epochs(recording: Recording, address: Address) -> Epoch:

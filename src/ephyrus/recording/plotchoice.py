@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus._words import counted
 from ephyrus.recording.frames import signal_or_table
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.select import ChannelSelection, StreamKey, channel_positions
 from ephyrus.recording.streams import SignalStream, TableStream
-from ephyrus.recording.summary import counted
 
 __all__ = [
     "Key",

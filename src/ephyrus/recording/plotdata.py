@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus._bins import bin_edges, reduce_pieces, thinned
+from ephyrus._drawing import Marks, Raster, Trace
 from ephyrus.recording.clock import seconds
-from ephyrus.recording.downsample import bin_edges, downsample, reduce_pieces
+from ephyrus.recording.downsample import downsample
 from ephyrus.recording.limits import Progress, pieces
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled
 from ephyrus.recording.select import ChannelSelection, channel_positions
 from ephyrus.recording.streams import SignalStream, TableStream
-from ephyrus.recording.times import gaps, ranges_between, run_extents
+from ephyrus.recording.times import gaps, ranges_between, run_extents, run_positions
 
 __all__ = [
     "Marks",
@@ -33,7 +35,6 @@ __all__ = [
 ]
 
 MOST_POINTS = 4_000_000  # of all traces of a stream, whatever the number of sweeps
-COLUMNS_PER_PIXEL = 4  # points in time that are told apart where there are very many
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,51 +65,6 @@ class View:
     progress: Progress
     segments: tuple[int, ...] | None = None
     origins: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trace:
-    """One channel: a line with NaN between runs.
-
-    Attributes
-    ----------
-    name, unit : str
-        Of the channel.
-    stream : str
-        Identifier of its stream.
-    times, values : ndarray of float, shape (points,)
-        Samples; or, where there are many, lowest and highest value of each column in turn.
-    gaps : ndarray of float64, shape (gaps, 2)
-        Beginnings and ends of gaps in seconds.
-    overlaps : bool
-        Several sweeps lie over each other.
-    """
-
-    name: str
-    unit: str
-    stream: str
-    times: NDArray[np.float64]
-    values: NDArray[Any]
-    gaps: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
-    overlaps: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Raster:
-    """Spike times of one unit, in seconds."""
-
-    label: str
-    times: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Marks:
-    """Events, or epochs where there are durations; times in seconds."""
-
-    name: str
-    times: NDArray[np.float64]
-    labels: tuple[str, ...]
-    durations: NDArray[np.float64] | None = None
 
 
 def full_view(
@@ -318,11 +274,7 @@ def marks(recording: Recording, table: TableStream, view: View) -> Marks:
 
 def _thinned(times: NDArray[np.float64], view: View) -> tuple[NDArray[np.float64], Any]:
     """Keep one time of each column where there are far more than columns; and which were kept."""
-    columns = view.width * COLUMNS_PER_PIXEL
-    if len(times) <= 2 * columns:
-        return times, slice(None)
-    scale = columns / (view.t_stop - view.t_start)
-    _, kept = np.unique(np.floor((times - view.t_start) * scale), return_index=True)
+    kept = thinned(times, view.t_start, view.t_stop, view.width)
     return times[kept], kept
 
 
@@ -355,9 +307,8 @@ def _times(table: TableStream, first: int, ticks: NDArray[Any], view: View) -> N
 
 
 def _segments_of(table: TableStream, first: int, count: int) -> NDArray[Any]:
-    items = np.arange(first, first + count)
-    runs = table.runs[np.searchsorted(table.runs["first"], items, "right") - 1]
-    return np.asarray(runs["segment"])
+    runs = run_positions(table, np.arange(first, first + count))
+    return np.asarray(table.runs["segment"][runs])
 
 
 def _origins(segments: NDArray[Any], view: View) -> NDArray[np.float64]:
@@ -377,8 +328,6 @@ def _read(
 ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
     """Read columns of a table piece by piece and report their bytes."""
     width = sum(table.columns[name].itemsize for name in columns)
-    limit = recording.limits.read_bytes
-    max_bytes = view.max_bytes if limit is None else min(view.max_bytes, limit)
-    for start, stop in pieces(*items, width, max_bytes):
+    for start, stop in pieces(*items, width, recording.limits.piece_bytes(view.max_bytes)):
         yield start, recording.read_table(table, start, stop, columns)
         view.progress.advance((stop - start) * width)

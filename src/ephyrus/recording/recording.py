@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus.recording.arena import Allocate
 from ephyrus.recording.declaration import Format, FormatModule, Opening, Reading
 from ephyrus.recording.files import FileSet
 from ephyrus.recording.limits import PIECE_BYTES, Limits, NullProgress, Progress, pieces
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from ephyrus.core import Block
 
 __all__ = ["Recording"]
+
+_NO_RUNS = np.empty(0, np.intp)
+_NO_RUNS.flags.writeable = False
 
 
 class Recording:
@@ -81,7 +87,7 @@ class Recording:
         self._options = dict(options or {})
         self._salvage = salvage
         self._lock = threading.Lock()
-        self._runs_of_segments: dict[int, tuple[object, NDArray[np.intp], NDArray[Any]]] = {}
+        self._runs_of_segments: dict[int, tuple[object, dict[int, NDArray[np.intp]]]] = {}
         self._unit_rows: dict[tuple[int, int], list[NDArray[np.intp]]] = {}
         self.limits = limits or Limits()
         opening = Opening(
@@ -115,7 +121,7 @@ class Recording:
     @property
     def path(self) -> str:
         """Path or address of the main file."""
-        return self._reading.files.path
+        return self._reading.files.address
 
     @property
     def reading(self) -> Reading[Any, Any]:
@@ -273,6 +279,7 @@ class Recording:
         channels: ChannelSelection = None,
         *,
         dtype: np.dtype[Any] | None = None,
+        allocate: Allocate = np.empty,
     ) -> NDArray[Any]:
         """Read a signal in physical units.
 
@@ -283,6 +290,8 @@ class Recording:
         dtype : numpy.dtype, optional
             Float type of the result (default: float32 for stored types of up to 16 bits and
             float32, else float64).
+        allocate : callable
+            ``allocate(shape, dtype)`` makes the result; see `Arena`.
 
         Returns
         -------
@@ -294,9 +303,10 @@ class Recording:
         raw = self.read_signal(found, start, stop, chosen)
         table = found.channels
         if len(found.item_shape) > 1:
-            return scaled(raw, table.gain[0], table.offset[0], dtype=dtype)
+            return scaled(raw, table.gain[0], table.offset[0], dtype=dtype, allocate=allocate)
         picked = slice(None) if chosen is None else chosen
-        return scaled(raw, table.gain[picked], table.offset[picked], dtype=dtype)
+        gain, offset = table.gain[picked], table.offset[picked]
+        return scaled(raw, gain, offset, dtype=dtype, allocate=allocate)
 
     def chunks(
         self,
@@ -328,13 +338,23 @@ class Recording:
             known = self._runs_of_segments.get(id(stream))
         if known is None:
             order = np.argsort(stream.runs["segment"], kind="stable")
-            known = stream, order, stream.runs["segment"][order]  # holds the stream: its id stays
+            present, firsts = np.unique(stream.runs["segment"][order], return_index=True)
+            split = np.split(order, firsts[1:])  # one empty part where there are no runs
+            parts = dict(zip(present.tolist(), split, strict=False))
+            known = stream, parts  # holds the stream: its id stays
             with self._lock:
                 self._runs_of_segments[id(stream)] = known
-        _, order, segments = known
-        return order[
-            np.searchsorted(segments, segment) : np.searchsorted(segments, segment, "right")
-        ]
+        return known[1].get(segment, _NO_RUNS)
+
+    @cached_property
+    def segment_places(self) -> tuple[int, ...]:
+        """Position of each segment within its block."""
+        counts: Counter[int] = Counter()
+        places = []
+        for segment in self.segments:
+            places.append(counts[segment.block])
+            counts[segment.block] += 1
+        return tuple(places)
 
     def unit_rows(self, stream: TableStream, run: int) -> list[NDArray[np.intp]]:
         """Give, for each unit of a spikes stream, its item positions within a run.

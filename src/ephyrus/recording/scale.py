@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ephyrus.recording.arena import Allocate
+
 __all__ = ["scaled", "scaled_dtype", "single_gain"]
 
 _ROW_ITEMS = 4096  # per-channel factors are repeated to rows of this length: long inner loops
@@ -32,6 +34,7 @@ def scaled(
     offset: ArrayLike = 0.0,
     *,
     dtype: np.dtype[Any] | None = None,
+    allocate: Allocate = np.empty,
 ) -> NDArray[Any]:
     """Give ``raw * gain + offset`` as a new array.
 
@@ -43,6 +46,8 @@ def scaled(
         Factors along the last axis.
     dtype : numpy.dtype, optional
         Float type of the result (default: :func:`scaled_dtype` of the stored type).
+    allocate : callable
+        ``allocate(shape, dtype)`` makes the result, uninitialised and in C order.
 
     Returns
     -------
@@ -51,7 +56,7 @@ def scaled(
     """
     kind = scaled_dtype(raw.dtype) if dtype is None else np.dtype(dtype)
     factors, shifts = _collapsed(gain, kind), _collapsed(offset, kind)
-    result = np.empty(raw.shape, kind)
+    result = allocate(raw.shape, kind)
     if not result.size:
         return result
     if factors.ndim == 0 and factors == 1:
@@ -87,8 +92,8 @@ def single_gain(gain: ArrayLike, offset: ArrayLike) -> float:
 def _collapsed(factor: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Make equal factors one scalar: numpy is several times faster with it."""
     values = np.asarray(factor, np.float64)
-    if values.ndim and values.size and np.all(values == values.flat[0]):
-        values = values.flat[0:1].reshape(())
+    if values.ndim and values.size and len(set(values.ravel().tolist())) == 1:
+        values = values.reshape(-1)[0:1].reshape(())
     return values.astype(dtype)
 
 

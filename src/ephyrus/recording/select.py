@@ -95,10 +95,9 @@ def find_stream(key: StreamKey, streams: Sequence[Any], what: Literal["signal", 
         If there is none; the message lists those that exist.
     """
     if isinstance(key, str):
-        for attribute in ("id", "name"):
-            for stream in streams:
-                if getattr(stream, attribute) == key:
-                    return stream
+        for names in ([stream.id for stream in streams], [stream.name for stream in streams]):
+            if key in names:
+                return streams[names.index(key)]
     elif -len(streams) <= key < len(streams):
         return streams[key]
     there = ", ".join(repr(stream.name) for stream in streams) or "none"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.core.lazy import Points
+from ephyrus.recording.arena import Allocate
 from ephyrus.recording.clock import seconds, ticks_at
 from ephyrus.recording.scale import scaled, scaled_dtype, single_gain
 
@@ -64,11 +65,20 @@ class RunSignal:
         """Float type of the values in physical units."""
         return scaled_dtype(self._stream.dtype)
 
-    def read(self, start: int, stop: int, channels: NDArray[np.intp] | None) -> NDArray[Any]:
+    def read(
+        self,
+        start: int,
+        stop: int,
+        channels: NDArray[np.intp] | None,
+        *,
+        allocate: Allocate = np.empty,
+    ) -> NDArray[Any]:
         """Read samples [start, stop) of the run in physical units."""
-        first = int(self._stream.runs["first"][self.run])
+        stream = self._stream
+        first = int(stream.runs["first"][self.run])
+        positions = self._positions(channels)
         return self.recording.read_scaled(
-            self._stream, first + start, first + stop, self._positions(channels)
+            stream, first + start, first + stop, positions, allocate=allocate
         )
 
     def read_raw(
@@ -161,7 +171,7 @@ class TableItems:
         """Columns of items [start, stop) of this unit in this run."""
         stream = self._stream
         if self.run is None or start >= stop:
-            return self.recording.read_table(stream, 0, 0, names)
+            return {name: np.empty(0, stream.columns[name]) for name in names}
         first = int(stream.runs["first"][self.run])
         if len(stream.units) <= 1:
             return self.recording.read_table(stream, first + start, first + stop, names)

@@ -7,19 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from fractions import Fraction
-from html import escape
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
+from ephyrus._html import BOX, TITLE, facts_html, html_text, rows_html
+from ephyrus._words import counted, frequency_text, one_line_text, seconds_text
 from ephyrus.errors import EphyrusError
 from ephyrus.recording.limits import pieces
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.streams import BlockInfo, Channels, SegmentInfo, SignalStream, TableStream
 from ephyrus.recording.times import gaps
 
-__all__ = ["content_line", "counted", "html", "one_line", "summary"]
+__all__ = ["content_line", "html", "one_line", "plain", "summary"]
 
 LONGEST_LIST = 100  # longer arrays and lists of annotations are described, not listed
 MOST_LABELS = 20  # labels that are listed
@@ -63,28 +64,28 @@ def summary(recording: Recording, *, labels: bool = True) -> dict[str, Any]:
         "rec_datetime": _recorded(recording),
         "duration": _number(sum(durations)),
         "blocks": [
-            {"name": block.name, "annotations": _plain(block.annotations)}
+            {"name": block.name, "annotations": plain(block.annotations)}
             for block in recording.blocks
         ],
         "segments": [
             {
                 "name": segment.name,
                 "block": segment.block,
-                "t_start": _plain(segment.t_start),
-                "t_stop": _plain(segment.t_stop),
-                "annotations": _plain(segment.annotations),
+                "t_start": plain(segment.t_start),
+                "t_stop": plain(segment.t_stop),
+                "annotations": plain(segment.annotations),
             }
             for segment in recording.segments
         ],
         "signals": [_signal(stream) for stream in recording.signals],
         "tables": [_table(recording, table, labels=labels) for table in recording.tables],
         "stimuli": [_signal(stream) for stream in recording.stimuli],
-        "annotations": _plain(recording.annotations),
+        "annotations": plain(recording.annotations),
         "problems": [
             {
                 "path": problem.path,
                 "reason": problem.reason,
-                "offset": _plain(problem.offset),
+                "offset": plain(problem.offset),
                 "field": problem.field,
                 "lost": int(problem.lost),
             }
@@ -103,7 +104,7 @@ def one_line(recording: Recording) -> str:
     ...     one_line(recording).partition("; ")[2]
     '16 channels at 10 kHz; 3 units, 300 spikes; 30 events; 50 epochs>'
     """
-    name = _one_line_text(recording.reading.files.name)
+    name = one_line_text(recording.reading.files.name)
     return f"<Recording {name} ({recording.format.name}): {content_line(recording)}>"
 
 
@@ -113,7 +114,7 @@ def content_line(recording: Recording) -> str:
     extent = [
         *([counted(len(recording.blocks), "block")] if len(recording.blocks) > 1 else []),
         counted(len(recording.segments), "segment"),
-        _seconds(duration),
+        seconds_text(duration),
     ]
     parts = [", ".join(extent), *_signal_parts(recording.signals), *_table_parts(recording.tables)]
     if recording.problems:
@@ -134,19 +135,19 @@ def html(recording: Recording) -> str:
         ("Format", found["format_label"]),
         ("Recorded", found["rec_datetime"]),
         ("Software", found["software"]),
-        ("Duration", _seconds(found["duration"] or 0.0)),
+        ("Duration", seconds_text(found["duration"] or 0.0)),
         ("Segments", f"{len(found['segments']):,}"),
     ]
     sections = [
-        f'<div style="{_TITLE}">{_text(recording.reading.files.name)}</div>',
-        _facts_html(facts),
+        f'<div style="{TITLE}">{html_text(recording.reading.files.name)}</div>',
+        facts_html(facts),
         _signals_html("Signals", found["signals"]),
         _tables_html(found["tables"]),
         _signals_html("Stimuli", found["stimuli"]),
         _annotations_html(found["annotations"]),
         _problems_html(recording),
     ]
-    return f'<div class="ephyrus-recording" style="{_BOX}">{"".join(sections)}</div>'
+    return f'<div class="ephyrus-recording" style="{BOX}">{"".join(sections)}</div>'
 
 
 def _duration(segment: SegmentInfo) -> float:
@@ -181,7 +182,7 @@ def _signal(stream: SignalStream) -> dict[str, Any]:
             "longest": _number(lasting.max(initial=0.0)),
         },
         "channels": _channels(stream.channels),
-        "annotations": _plain(stream.annotations),
+        "annotations": plain(stream.annotations),
     }
 
 
@@ -193,7 +194,7 @@ def _channels(channels: Channels) -> list[dict[str, Any]]:
             "unit": channels.units[position],
             "gain": _number(channels.gain[position]),
             "offset": _number(channels.offset[position]),
-            **{key: _plain(column[position]) for key, column in channels.extra.items()},
+            **{key: plain(column[position]) for key, column in channels.extra.items()},
         }
         for position in range(len(channels))
     ]
@@ -216,7 +217,7 @@ def _table(recording: Recording, table: TableStream, *, labels: bool) -> dict[st
         found["channels"] = _channels(table.channels)
     if labels and "label" in table.columns and table.length <= MOST_ITEMS:
         found |= _label_counts(recording, table)
-    return found | {"annotations": _plain(table.annotations)}
+    return found | {"annotations": plain(table.annotations)}
 
 
 def _label_counts(recording: Recording, table: TableStream) -> dict[str, Any]:
@@ -231,7 +232,7 @@ def _label_counts(recording: Recording, table: TableStream) -> dict[str, Any]:
     return {"labels": dict(counts.most_common(MOST_LABELS)), "label_count": len(counts)}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Give a value in terms of JSON."""
     if value is None or isinstance(value, str | bool | int):
         return value
@@ -242,7 +243,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float | Fraction):
         return _number(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return _plain_array(value)
     if isinstance(value, Iterable):
@@ -253,18 +254,18 @@ def _plain(value: Any) -> Any:
 def _plain_array(array: Any) -> Any:
     """Give a numpy value or array; quantities keep their unit."""
     if getattr(array, "dimensionality", None) is not None and hasattr(array, "magnitude"):
-        return {"value": _plain(array.magnitude), "unit": str(array.dimensionality)}
+        return {"value": plain(array.magnitude), "unit": str(array.dimensionality)}
     if array.dtype.names:
-        return _plain({name: array[name] for name in array.dtype.names})
+        return plain({name: array[name] for name in array.dtype.names})
     if array.size > LONGEST_LIST:
         return {"dtype": array.dtype.str, "shape": [*array.shape]}
-    return _plain(array.tolist() if array.dtype.kind not in "mM" else array.astype(str).tolist())
+    return plain(array.tolist() if array.dtype.kind not in "mM" else array.astype(str).tolist())
 
 
 def _plain_list(values: Sequence[Any]) -> Any:
     if len(values) > LONGEST_LIST:
         return {"items": len(values)}
-    return [_plain(value) for value in values]
+    return [plain(value) for value in values]
 
 
 def _number(value: Any) -> Any:
@@ -275,30 +276,6 @@ def _number(value: Any) -> Any:
     return str(number) if math.isinf(number) else number
 
 
-def counted(count: int, noun: str) -> str:
-    """Give a number with its noun: ``counted(2, "unit of time")`` is "2 units of time"."""
-    first, space, rest = noun.partition(" of ")
-    return f"{count:,} {first}{'' if count == 1 else 's'}{space}{rest}"
-
-
-def _seconds(duration: Any) -> str:
-    """Give a duration for people."""
-    if isinstance(duration, str) or duration < 120:
-        return f"{float(duration):.4g} s"
-    minutes, rest = divmod(round(duration), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"
-
-
-def _frequency(rate: float) -> str:
-    return f"{rate / 1000:.6g} kHz" if rate >= 1000 else f"{rate:.6g} Hz"
-
-
-def _one_line_text(text: str) -> str:
-    """Show what a terminal or a log could take for a command as an escape."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-
-
 def _signal_parts(signals: Sequence[SignalStream]) -> list[str]:
     """Count channels by rate, the fastest first; images by themselves."""
     parts = []
@@ -306,7 +283,7 @@ def _signal_parts(signals: Sequence[SignalStream]) -> list[str]:
     by_rate = sorted(channels, key=lambda stream: -stream.rate)
     for rate, group in groupby(by_rate, key=lambda stream: stream.rate):
         count = sum(len(stream.channels) for stream in group)
-        parts.append(f"{counted(count, 'channel')} at {_frequency(float(rate))}")
+        parts.append(f"{counted(count, 'channel')} at {frequency_text(float(rate))}")
     images = len(signals) - len(channels)
     return [*parts, *([counted(images, "image sequence")] if images else [])]
 
@@ -325,47 +302,6 @@ def _table_parts(tables: Sequence[TableStream]) -> list[str]:
     return parts
 
 
-_BOX = "font-family:system-ui,sans-serif;font-size:13px;line-height:1.45;max-width:60em"
-_TITLE = "font-weight:600;font-size:15px;margin-bottom:.3em"
-_CELL = "padding:.15em 1em .15em 0;text-align:left;vertical-align:top;background:none"
-_HEAD = f"{_CELL};font-weight:600;border-bottom:1px solid currentColor"
-_LINES = "border-collapse:collapse;margin:.3em 0 .6em"
-_MOST_ROWS = 200
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else escape(str(value))
-
-
-def _cell_html(value: Any) -> str:
-    return f'<td style="{_CELL}">{_text(value)}</td>'
-
-
-def _rows_html(title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Make a section with a table; long ones are cut with a note."""
-    if not rows:
-        return ""
-    head = "".join(f'<th style="{_HEAD}">{_text(each)}</th>' for each in heads)
-    shown = "".join(f"<tr>{''.join(map(_cell_html, row))}</tr>" for row in rows[:_MOST_ROWS])
-    more = len(rows) - _MOST_ROWS
-    note = f"<div>and {more:,} more</div>" if more > 0 else ""
-    return (
-        f"<details open><summary>{_text(title)} ({len(rows):,})</summary>"
-        f'<table style="{_LINES}"><thead><tr>{head}</tr></thead><tbody>{shown}</tbody></table>'
-        f"{note}</details>"
-    )
-
-
-def _facts_html(facts: Sequence[tuple[str, Any]]) -> str:
-    rows = "".join(
-        f'<tr><th style="{_CELL};font-weight:600">{_text(name)}</th>'
-        f'<td style="{_CELL}">{_text(value)}</td></tr>'
-        for name, value in facts
-        if value is not None
-    )
-    return f'<table style="{_LINES}"><tbody>{rows}</tbody></table>'
-
-
 def _signals_html(title: str, signals: Sequence[Mapping[str, Any]]) -> str:
     heads = ("Name", "Channels", "Unit", "Rate", "Samples", "Type", "Gaps")
     rows = [
@@ -373,14 +309,14 @@ def _signals_html(title: str, signals: Sequence[Mapping[str, Any]]) -> str:
             signal["name"],
             _channels_text(signal),
             ", ".join(signal["units"]),
-            _frequency(signal["rate"]),
+            frequency_text(signal["rate"]),
             f"{signal['samples']:,}",
             np.dtype(signal["dtype"]).name,
             f"{signal['gaps']['count']:,}" if signal["gaps"]["count"] else "",
         )
         for signal in signals
     ]
-    return _rows_html(title, heads, rows)
+    return rows_html(title, heads, rows)
 
 
 def _channels_text(signal: Mapping[str, Any]) -> str:
@@ -397,7 +333,7 @@ def _tables_html(tables: Sequence[Mapping[str, Any]]) -> str:
         (table["name"], table["kind"], f"{table['count']:,}", _content_text(table))
         for table in tables
     ]
-    return _rows_html("Spikes, events, epochs", ("Name", "Kind", "Count", "Content"), rows)
+    return rows_html("Spikes, events, epochs", ("Name", "Kind", "Count", "Content"), rows)
 
 
 def _content_text(table: Mapping[str, Any]) -> str:
@@ -416,8 +352,8 @@ def _content_text(table: Mapping[str, Any]) -> str:
 
 def _annotations_html(annotations: Mapping[str, Any]) -> str:
     rows = [(key, value) for key, value in annotations.items() if value not in (None, "")]
-    return _rows_html("Annotations", ("Name", "Value"), rows)
+    return rows_html("Annotations", ("Name", "Value"), rows)
 
 
 def _problems_html(recording: Recording) -> str:
-    return _rows_html("Problems", ("What was found",), [[each] for each in recording.problems])
+    return rows_html("Problems", ("What was found",), [[each] for each in recording.problems])

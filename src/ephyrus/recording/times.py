@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ephyrus.recording.clock import sample_times, seconds
-from ephyrus.recording.streams import SignalStream
+from ephyrus.recording.streams import SignalStream, TableStream
 
 __all__ = ["gaps", "item_times", "ranges_between", "run_extents", "run_positions"]
 
@@ -19,21 +19,21 @@ _HALF = Fraction(1, 2)
 _SLACK = Fraction(1, 1000)  # of a sample: 0.1 s means the sample there, whatever its last digits
 
 
-def run_positions(stream: SignalStream, samples: ArrayLike) -> NDArray[np.int64]:
-    """Give the run that each sample of a stream lies in.
+def run_positions(stream: SignalStream | TableStream, items: ArrayLike) -> NDArray[np.int64]:
+    """Give the run that each sample or item of a stream lies in.
 
     Parameters
     ----------
-    stream : SignalStream
+    stream : SignalStream or TableStream
         The stream.
-    samples : array_like of int
+    items : array_like of int
         Positions within its length.
 
     Returns
     -------
-    ndarray of int64, shape of `samples`
+    ndarray of int64, shape of `items`
     """
-    return np.searchsorted(stream.runs["first"], np.asarray(samples), "right") - 1
+    return np.searchsorted(stream.runs["first"], np.asarray(items), "right") - 1
 
 
 def item_times(stream: SignalStream, samples: ArrayLike) -> NDArray[np.float64]:

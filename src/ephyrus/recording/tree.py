@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import quantities as pq
 
 from ephyrus.core import Block, Group, Segment
 from ephyrus.core.units import unit_from_text
+from ephyrus.recording.arena import Allocate, Arena
 from ephyrus.recording.objects import CHILD_LISTS, Address, load_address
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ __all__ = [
 
 Cascade = Literal["lazy"] | bool
 Window = tuple[Any, Any]
+Children = dict[str, list[Address]]
 GROUPED = ("AnalogSignal", "SpikeTrain", "Event", "Epoch")
 
 
@@ -136,14 +140,20 @@ def read_block(recording: Recording, block_index: int, options: TreeOptions) -> 
         **_plain({**recording.annotations, **info.annotations}),
     )
     segments = _segments_of(recording, block_index)
+    if not options.cascade:
+        return block
+    children = [_children(recording, segment, options) for segment in segments]
     if options.cascade == "lazy":
         mode = options.signal_group_mode or ""
         addresses = [Address("segment", segment, mode=mode) for segment in segments]
         block.segments._defer(addresses, CascadeLoader(recording), lazy=options.lazy)
-    elif options.cascade:
-        block.segments.extend(_segment(recording, segment, options) for segment in segments)
-    if options.cascade:
-        block.groups.extend(_groups(recording, block, segments, options))
+    else:
+        arena = Arena()
+        block.segments.extend(
+            _filled_segment(recording, segment, own, options, arena.empty)
+            for segment, own in zip(segments, children, strict=True)
+        )
+    block.groups.extend(_groups(recording, block, children, options))
     return block
 
 
@@ -176,9 +186,9 @@ def read_protocol(recording: Recording) -> list[Segment]:
     return segments
 
 
-def segment_addresses(recording: Recording, segment: int, mode: str) -> dict[str, list[Address]]:
+def segment_addresses(recording: Recording, segment: int, mode: str) -> Children:
     """Give the addresses of a segment's children, by the name of their list."""
-    children: dict[str, list[Address]] = {name: [] for name in CHILD_LISTS.values()}
+    children: Children = {name: [] for name in CHILD_LISTS.values()}
     for stream in recording.signals:
         kind = "signal" if len(stream.item_shape) == 1 else "image"
         parts = _parts(stream.channels, stream.name, mode)
@@ -279,28 +289,38 @@ def _plain(annotations: Mapping[str, Any]) -> dict[str, Any]:
 
 def _empty_segment(recording: Recording, number: int) -> Segment:
     info = recording.segments[number]
-    within = _segments_of(recording, info.block).index(number)
     return Segment(
         name=info.name,
         file_origin=recording.path,
         rec_datetime=info.rec_datetime,
-        index=within,
+        index=recording.segment_places[number],
         **_plain(info.annotations),
     )
 
 
 def _segment(recording: Recording, number: int, options: TreeOptions) -> Segment:
-    segment = _empty_segment(recording, number)
     if not options.cascade:
-        return segment
-    window = _window(recording, number, options)
-    children = _children(recording, number, options, window)
+        return _empty_segment(recording, number)
+    return _filled_segment(recording, number, _children(recording, number, options), options)
+
+
+def _filled_segment(
+    recording: Recording,
+    number: int,
+    children: Children,
+    options: TreeOptions,
+    allocate: Allocate = np.empty,
+) -> Segment:
+    """Make a segment and put its children into it, now or when they are touched."""
+    segment = _empty_segment(recording, number)
+    filled = {name: addresses for name, addresses in children.items() if addresses}
     if options.cascade == "lazy":
         loader = CascadeLoader(recording)
-        for name, addresses in children.items():
+        for name, addresses in filled.items():
             getattr(segment, name)._defer(addresses, loader, lazy=options.lazy)
         return segment
-    for name, addresses in children.items():
+    window = _window(recording, number, options)
+    for name, addresses in filled.items():
         getattr(segment, name).extend(
             load_address(
                 recording,
@@ -308,16 +328,16 @@ def _segment(recording: Recording, number: int, options: TreeOptions) -> Segment
                 lazy=options.lazy,
                 time_slice=window,
                 load_waveforms=options.load_waveforms,
+                allocate=allocate,
             )
             for address in addresses
         )
     return segment
 
 
-def _children(
-    recording: Recording, number: int, options: TreeOptions, window: Window | None
-) -> dict[str, list[Address]]:
+def _children(recording: Recording, number: int, options: TreeOptions) -> Children:
     """Give the addresses of a segment's children that reach into the window."""
+    window = _window(recording, number, options)
     children = segment_addresses(recording, number, options.signal_group_mode or "")
     if window is None:
         return children
@@ -413,21 +433,18 @@ def _wanted_groups(groups: bool | Mapping[str, bool] | None) -> set[str]:
 
 
 def _groups(
-    recording: Recording, block: Block, segments: Sequence[int], options: TreeOptions
+    recording: Recording, block: Block, children: Sequence[Children], options: TreeOptions
 ) -> Iterable[Group]:
     """Make groups of the same signal, or the same unit, over all segments of the block."""
     wanted = _wanted_groups(options.groups)
+    owners = {"signal": "AnalogSignal", "spikes": "SpikeTrain"}
+    kinds = [kind for kind, owner in owners.items() if owner in wanted]
     members: dict[tuple[Any, ...], list[tuple[int, str, int]]] = {}
-    for within, segment in enumerate(segments):
-        window = _window(recording, segment, options)
-        children = _children(recording, segment, options, window)
-        for kind, owner in (("signal", "AnalogSignal"), ("spikes", "SpikeTrain")):
-            if owner in wanted:
-                for position, address in enumerate(children[CHILD_LISTS[kind]]):
-                    key = kind, address.stream, address.channels, address.unit
-                    entry = within, CHILD_LISTS[kind], position
-                    members.setdefault(key, []).append(entry)
-    numbers = {"signal": 0, "spikes": 0}
+    for within, kind in product(range(len(children)), kinds):
+        for position, address in enumerate(children[within][CHILD_LISTS[kind]]):
+            key = kind, address.stream, address.channels, address.unit
+            members.setdefault(key, []).append((within, CHILD_LISTS[kind], position))
+    numbers = dict.fromkeys(kinds, 0)
     for (kind, stream, _, unit), entries in members.items():
         group = _group(recording, kind, stream, unit, numbers[kind])
         numbers[kind] += 1

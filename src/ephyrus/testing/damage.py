@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ class Cases:
         except TooSlow as error:  # each of these costs its whole limit: no more of them
             self._failed(what, error)
             self.finish()
-        except (Exception, LimitExceeded) as error:  # a fault of the reader, whatever it is
+        except (Exception, LimitExceeded) as error:  # a fault of the reader, whatever it is  # noqa: BLE001 - whatever else it is, is the finding
             self._failed(what, error)
         finally:
             if files is not None:
@@ -405,12 +406,11 @@ def check_escapes(subject: Subject) -> None:
     outside = subject.scratch.resolve()
     subject.stored(contents)
     names = [name for name in contents if name != subject.path.name]
-    for holder, data in contents.items():
-        for name in names:
-            for target, canary in _targets(name, outside):
-                canary.write_bytes(contents[name])
-                for case in replaced_names(data, name, target):
-                    _check_escape(subject, {**contents, holder: case.data}, outside, case.what)
+    for holder, name in product(contents, names):
+        for target, canary in _targets(name, outside):
+            canary.write_bytes(contents[name])
+            for case in replaced_names(contents[holder], name, target):
+                _check_escape(subject, {**contents, holder: case.data}, outside, case.what)
 
 
 def _targets(name: str, outside: Path) -> Iterator[tuple[str, Path]]:

@@ -21,7 +21,7 @@ from typing import Any, Literal, NoReturn
 try:
     import resource
 except ImportError:  # there is none on Windows
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # a module elsewhere
 
 __all__ = [
     "LimitExceeded",
@@ -229,9 +229,8 @@ def opened_paths() -> Iterator[list[str]]:
     """
     if not _state["listening"]:
         _state["listening"] = True
-        sys.addaudithook(
-            _audit
-        )  # stays for the life of the process; does nothing without listeners
+        # A hook stays for the life of the process; this one does nothing without listeners.
+        sys.addaudithook(_audit)
     paths: list[str] = []
     _listeners.append(paths)
     try:

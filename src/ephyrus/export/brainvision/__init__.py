@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ephyrus._words import counted
 from ephyrus.errors import NeoReadWriteError
 from ephyrus.export import WriteReport
 from ephyrus.export.brainvision.channels import (
@@ -23,12 +24,12 @@ from ephyrus.export.brainvision.channels import (
     Channel,
     Table,
     channels_of,
-    counted,
     sample_count,
     tables_of,
 )
 from ephyrus.export.brainvision.data import DataWriter
 from ephyrus.export.brainvision.markers import MarkerList
+from ephyrus.export.columns import groups_left_out
 from ephyrus.export.files import beside
 from ephyrus.formats.brainvision.layout import (
     DATA_SUFFIXES,
@@ -116,12 +117,19 @@ def write(
         *data_writer.losses(),
         *markers.losses(),
         *_annotation_losses(block, segments),
+        *groups_left_out(blocks),
     ]
     return WriteReport(tuple(reversed(targets)), tuple(losses))
 
 
 def _targets(path: Path) -> tuple[Path, Path, Path]:
     """Give data, marker and header file; the header, which makes them a recording, comes last."""
+    try:
+        path.name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{path.name!r} cannot be written into a header: it is not valid Unicode"
+        ) from error
     suffix = path.suffix[1:].lower()
     is_data = suffix in DATA_SUFFIXES
     is_known = is_data or suffix in HEADER_SUFFIXES + MARKER_SUFFIXES

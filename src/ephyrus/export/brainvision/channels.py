@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.errors import NeoReadWriteError
-from ephyrus.export.columns import Columns
+from ephyrus.export.columns import Columns, signal_shape
 
 if TYPE_CHECKING:
     from ephyrus.core import AnalogSignal, Segment
@@ -22,7 +22,6 @@ __all__ = [
     "Channel",
     "Table",
     "channels_of",
-    "counted",
     "sample_count",
     "tables_of",
 ]
@@ -34,11 +33,6 @@ CHANNEL_NOTES = {"channel_names", "channel_ids", "reference", "resolution", *COO
 
 _SCALED_UNIT = re.compile(r"\(?([0-9.eE+-]+)\*(.+?)\)?")
 _MICRO = re.compile(r"\bu(?=(?:V|A|S|F|W|C|N|m|s|g|ohm)\b)")
-
-
-def counted(count: int, noun: str) -> str:
-    """Give a count with its noun."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +63,13 @@ class Channel:
 
 
 def sample_count(segment: Segment) -> int:
-    """Count the samples of a segment's longest signal."""
-    return max((_shape(signal)[0] for signal in segment.analogsignals), default=0)
+    """Count the samples of a segment's longest signal that has channels."""
+    shapes = (signal_shape(signal) for signal in segment.analogsignals)
+    return max((samples for samples, channels in shapes if channels), default=0)
 
 
 def _width(signal: AnalogSignal) -> int:
-    return _shape(signal)[1]
-
-
-def _shape(signal: AnalogSignal) -> tuple[int, int]:
-    shape = signal.shape if signal.lazy_shape is None else signal.lazy_shape
-    return int(shape[0]), int(shape[1])
+    return signal_shape(signal)[1]
 
 
 @dataclass(frozen=True, slots=True)

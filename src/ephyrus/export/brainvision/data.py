@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.export.brainvision.channels import Channel, Table, counted
+from ephyrus._words import counted
+from ephyrus.export.brainvision.channels import Channel, Table
 from ephyrus.formats.brainvision.layout import NUMBER_FORMATS
+from ephyrus.recording import under_way
 
 if TYPE_CHECKING:
     from ephyrus.recording import Progress
@@ -77,16 +79,14 @@ class DataWriter:
         """
         is_measured = not self.is_text and self.dtype.kind == "i"
         nbytes = self.points * len(self.channels) * self.dtype.itemsize
-        self.progress.start(nbytes * (1 + is_measured), "B", f"writing {path.name}")
-        try:
+        nbytes *= 1 + is_measured
+        with under_way(self.progress, nbytes, "B", f"writing {path.name}"):
             if is_measured:
                 self._measure()
             with path.open("wb") as file:
                 put = self._text_put(file) if self.is_text else self._binary_put(file)
                 for first, values in self._pieces():
                     put(first, values)
-        finally:
-            self.progress.finish()
 
     def losses(self) -> list[str]:
         """Tell what was rounded."""

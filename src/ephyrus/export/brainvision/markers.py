@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.export.brainvision.channels import counted
+from ephyrus._words import counted
 from ephyrus.formats.brainvision.layout import escaped
 from ephyrus.formats.brainvision.markers import NEW_SEGMENT
 
@@ -84,7 +84,8 @@ class MarkerList:
     ) -> Iterator[_Marker]:
         """Make the markers of loaded events or epochs."""
         notes = piece.array_annotations
-        self._notes |= set(notes) - _KNOWN_NOTES
+        if len(piece.labels):
+            self._notes |= set(notes) - _KNOWN_NOTES
         exact = (_seconds(piece.times) - table.t_start) * table.rate
         with np.errstate(invalid="ignore"):
             sample = np.rint(exact)

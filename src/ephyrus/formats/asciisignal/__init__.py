@@ -46,10 +46,7 @@ from numpy.typing import NDArray
 
 from ephyrus.formats.asciisignal.first import Start, found_start, likeness
 from ephyrus.formats.asciisignal.layout import named_delimiter
-from ephyrus.formats.asciisignal.sidecar import (
-    told_by_sidecar,
-    units_per_second,
-)
+from ephyrus.formats.asciisignal.sidecar import told_by_sidecar
 from ephyrus.formats.asciisignal.times import Times, examined
 from ephyrus.formats.asciisignal.walk import Table, read_rows, table_times, walked
 from ephyrus.recording import (
@@ -70,6 +67,7 @@ from ephyrus.recording import (
     run_table,
     seconds,
 )
+from ephyrus.recording.plaintext import units_per_second
 
 __all__ = [
     "FORMAT",
@@ -81,7 +79,6 @@ __all__ = [
     "read_signal",
     "read_table",
     "sniff",
-    "units_per_second",
 ]
 
 MODES = ("split-all", "all-in-one")
@@ -249,7 +246,7 @@ def _no_such_column(opening: Opening, what: str, count: int) -> None:
 
 def index(opening: Opening, header: Header) -> Index:
     """Walk through the file: count rows, check cells, look at the times."""
-    per_second = units_per_second(header.options["time_units"])
+    per_second = units_per_second(header.options["time_units"], "time_units")
     table, times, at, rows = None, None, header.time_position, 0
     if header.start is not None:
         table = walked(opening, header.start, header.columns, strict=header.options["strict"])
@@ -289,7 +286,7 @@ def _array_times(opening: Opening, times: NDArray[np.float64]) -> Times:
 def describe(header: Header, index: Index) -> RecordingInfo:
     """Build the descriptors: one segment, one regular or irregular stream."""
     channels = _channels(header)
-    per_second = units_per_second(header.options["time_units"])
+    per_second = units_per_second(header.options["time_units"], "time_units")
     times = index.times
     if times is not None and times.t_start is None:
         table = TableStream(
@@ -427,5 +424,4 @@ def read_options(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     dict
         Options.
     """
-    names = {alias: option.name for option in FORMAT.options for alias in option.aliases}
-    return {names.get(name, name): value for name, value in {**options, **given}.items()}
+    return FORMAT.renamed({**options, **given})

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ephyrus.errors import WrongFormatError
 from ephyrus.formats.asciisignal.layout import (
     SPACES,
     Layout,
@@ -16,14 +15,12 @@ from ephyrus.formats.asciisignal.layout import (
     row_length,
 )
 from ephyrus.formats.asciisignal.walk import Start, line_pieces
-from ephyrus.recording import ByteSource, Opening, corrupt
+from ephyrus.recording import SNIFF_BYTES, ByteSource, Opening, corrupt
+from ephyrus.recording.plaintext import UTF8_MARK, UTF16_MARKS, text_start
 
 __all__ = ["Start", "found_start", "likeness"]
 
-UTF8_MARK = b"\xef\xbb\xbf"
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SAMPLE_LINES = 50  # are looked at to find the delimiter
-HEAD_BYTES = 16 * 1024  # are shown to sniff, and looked at to find what ends a line
 
 
 def likeness(head: bytes) -> tuple[int, bool]:
@@ -52,7 +49,7 @@ def _content_lines(head: bytes) -> list[bytes]:
     if b"\0" in head or head.startswith((b"ATF", *UTF16_MARKS)):
         return []
     lines = re.split(rb"\r\n|\n|\r", head.removeprefix(UTF8_MARK))
-    if len(head) >= HEAD_BYTES and len(lines) > 1:
+    if len(head) >= SNIFF_BYTES and len(lines) > 1:
         lines.pop()  # cut by the end of the head
     return [line for line in lines if _is_content(line)]
 
@@ -79,13 +76,10 @@ def found_start(opening: Opening, options: Mapping[str, Any]) -> Start:
         If it is text in UTF-16.
     """
     main = opening.files.main
-    head = main.head(HEAD_BYTES)
+    head = main.head(SNIFF_BYTES)
     if not head.strip():
         corrupt(main, "the file is empty" if not head else "the file begins with empty lines only")
-    if head.startswith(UTF16_MARKS):
-        raise WrongFormatError(main.name, "this is text in UTF-16; save it as plain text (UTF-8)")
-    newline = b"\r" if b"\r" in head and b"\n" not in head else b"\n"
-    begin = len(UTF8_MARK) if head.startswith(UTF8_MARK) else 0
+    begin, newline = text_start(main, head)
     offset = _behind(main, begin, newline, options["skiprows"])
     data = next((data for _, data in line_pieces(main, offset, newline)), b"")
     lines = data.split(newline)

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus.recording.plaintext import NUMBER_BYTES, byte_flags, delimiter_named
+
 __all__ = [
     "DELIMITERS",
     "BadCells",
@@ -31,16 +33,8 @@ __all__ = [
 
 # Tried in this order where none is told; blanks are any run of spaces and tabs.
 DELIMITERS = (b"\t", b";", b",", b" ")
-DELIMITER_NAMES = {
-    "\\t": b"\t",
-    "tab": b"\t",
-    "space": b" ",
-    "comma": b",",
-    "semicolon": b";",
-}
 COMMENT = ord("#")
 SPACES = b" \r\v\f"
-NUMBER_BYTES = b"0123456789+-.eE"
 
 
 @dataclass(frozen=True)
@@ -99,13 +93,13 @@ class Layout:
     @cached_property
     def in_cells(self) -> NDArray[np.bool_]:
         """For each byte value: it is part of a cell."""
-        return ~_flags(self.spaces + self.separators + self.newline)
+        return ~byte_flags(self.spaces + self.separators + self.newline)
 
     @cached_property
     def is_odd(self) -> NDArray[np.bool_]:
         """For each byte value: a line with it does not consist of plain numbers."""
         plain = NUMBER_BYTES.replace(b".", self.decimal)
-        return ~_flags(plain + self.spaces + self.separators + self.newline)
+        return ~byte_flags(plain + self.spaces + self.separators + self.newline)
 
     def cells(self, line: bytes) -> list[bytes]:
         """Cut a line into cells, with decimal points and without quotes and comments."""
@@ -117,12 +111,6 @@ class Layout:
         else:
             parts = line.split(self.delimiter)
         return [part.replace(self.decimal, b".") for part in parts]
-
-
-def _flags(members: bytes) -> NDArray[np.bool_]:
-    table = np.zeros(256, np.bool_)
-    table[np.frombuffer(members, np.uint8)] = True
-    return table
 
 
 def _unquoted(line: bytes, delimiter: bytes) -> list[bytes]:
@@ -143,15 +131,7 @@ def named_delimiter(text: str) -> bytes:
     ValueError
         If it is not one character of ASCII (spaces around it do not matter).
     """
-    named = DELIMITER_NAMES.get(text)
-    if named is not None:
-        return named
-    stripped = text.strip(" ") or " "
-    if len(stripped) != 1 or not stripped.isascii() or stripped in '\r\n#"' or stripped.isalnum():
-        raise ValueError(
-            f"delimiter={text!r}: expected one character, or tab, space, comma or semicolon"
-        )
-    return stripped.encode("ascii")
+    return delimiter_named(text, refused='\r\n#"')
 
 
 def guessed_layout(lines: Sequence[bytes], layout: Layout) -> Layout:
@@ -177,9 +157,15 @@ def guessed_layout(lines: Sequence[bytes], layout: Layout) -> Layout:
         for delimiter in delimiters
         if delimiter != decimal
     ]
-    scores = [sum(row_length(trial.cells(line)) > 1 for line in lines) for trial in trials]
-    if any(scores):
-        return trials[int(np.argmax(scores))]
+    best, most = None, 0
+    for trial in trials:
+        score = sum(row_length(trial.cells(line)) > 1 for line in lines)
+        if score > most:
+            best, most = trial, score
+        if score == len(lines):  # none can be better
+            break
+    if best is not None:
+        return best
     decimal = layout.decimal or _decimal_of_cells(lines, layout)
     last = lines[-1] if lines else b""
     there = (each for each in DELIMITERS if each != decimal and each in last)

@@ -10,18 +10,11 @@ from typing import Any
 
 from ephyrus.errors import CorruptError
 from ephyrus.recording import ByteSource, FileSet, Opening, Option, corrupt, read_text
+from ephyrus.recording.declaration import by_keyword
+from ephyrus.recording.plaintext import TIME_UNITS
 
-__all__ = ["RATE_UNITS", "TIME_UNITS", "sidecar_name", "told_by_sidecar", "units_per_second"]
+__all__ = ["told_by_sidecar"]
 
-# Units per second.
-TIME_UNITS: Mapping[str, Fraction] = {
-    **dict.fromkeys(("s", "sec", "second", "seconds"), Fraction(1)),
-    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), Fraction(10**3)),
-    **dict.fromkeys(("us", "µs", "μs", "usec", "microsecond", "microseconds"), Fraction(10**6)),
-    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), Fraction(10**9)),
-    **dict.fromkeys(("min", "minute", "minutes"), Fraction(1, 60)),
-    **dict.fromkeys(("h", "hr", "hour", "hours"), Fraction(1, 3600)),
-}
 # In Hz.
 RATE_UNITS: Mapping[str, Fraction] = {
     **dict.fromkeys(("Hz", "hz", "hertz", "1/s"), Fraction(1)),
@@ -29,25 +22,6 @@ RATE_UNITS: Mapping[str, Fraction] = {
     **dict.fromkeys(("MHz", "megahertz", "1/us"), Fraction(10**6)),
 }
 IGNORED = {"filename", "metadata_filename"}
-
-
-def units_per_second(unit: str) -> Fraction:
-    """Give how many of a unit of time make a second.
-
-    Raises
-    ------
-    ValueError
-        If it is not a unit of time that is known.
-    """
-    found = TIME_UNITS.get(unit)
-    if found is None:
-        raise ValueError(f"time_units={unit!r}: expected one of {', '.join(TIME_UNITS)}")
-    return found
-
-
-def sidecar_name(stem: str) -> str:
-    """Name of the file that describes a table, from its name without extension."""
-    return f"{stem}_about.json"
 
 
 def told_by_sidecar(opening: Opening, options: Sequence[Option]) -> dict[str, Any]:
@@ -75,7 +49,7 @@ def told_by_sidecar(opening: Opening, options: Sequence[Option]) -> dict[str, An
     """
     files, named = opening.files, opening.options["metadata_filename"]
     if named is None:
-        name = sidecar_name(files.stem)
+        name = f"{files.stem}_about.json"
         return _told(opening, files.source(name), options) if files.exists(name) else {}
     beside = files.find(named) if PurePath(named).name == named else None
     if beside is not None:
@@ -97,7 +71,7 @@ def _told(opening: Opening, source: ByteSource, options: Sequence[Option]) -> di
         raise CorruptError(source.name, f"this is not JSON: {error}") from error
     if not isinstance(content, dict):
         corrupt(source, "expected a JSON object with the names of options")
-    names = {alias: option for option in options for alias in (option.name, *option.aliases)}
+    names = by_keyword(options)
     told: dict[str, Any] = {}
     for key, value in content.items():
         if value is None or key in IGNORED:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ephyrus.errors import CorruptError
 from ephyrus.formats.asciisignal.layout import BadCells, Layout, Rows, parsed
 from ephyrus.formats.asciisignal.times import Times, examined
-from ephyrus.recording import ByteSource, Opening, corrupt
+from ephyrus.recording import ByteSource, Opening, corrupt, under_way
 
 __all__ = ["Start", "Table", "line_pieces", "read_rows", "table_times", "walked"]
 
@@ -228,15 +228,15 @@ def walked(opening: Opening, start: Start, columns: tuple[int, ...], *, strict: 
     """
     walk = _Walk(opening, start, columns, strict)
     pieces: list[tuple[int, int, int]] = []
-    opening.progress.start(walk.source.size - start.offset, "B", f"reading {opening.files.name}")
     end, line = start.offset, start.line
-    for offset, data in line_pieces(walk.source, start.offset, start.layout.newline):
-        pieces.append((offset, walk.row, line))
-        rows, length = walk.take(offset, line, data)
-        line += rows.line_count
-        end = offset + length
-        opening.progress.advance(len(data))
-    opening.progress.finish()
+    label = f"reading {opening.files.name}"
+    with under_way(opening.progress, walk.source.size - start.offset, "B", label):
+        for offset, data in line_pieces(walk.source, start.offset, start.layout.newline):
+            pieces.append((offset, walk.row, line))
+            rows, length = walk.take(offset, line, data)
+            line += rows.line_count
+            end = offset + length
+            opening.progress.advance(len(data))
     if walk.bad.count:
         opening.note(
             f"{walk.bad.count:,} cells hold no number and are read as NaN, the first in "
@@ -320,9 +320,8 @@ def table_times(opening: Opening, table: Table, column: int) -> tuple[Table, Tim
     """
     source, count = opening.files.main, table.rows
     first, last = (_cell(source, table, row, column) for row in (0, count - 1))
-    opening.progress.start(count, "rows", f"checking the times of {opening.files.name}")
-    found = examined(first, last, count, _time_pieces(opening, table, column))
-    opening.progress.finish()
+    with under_way(opening.progress, count, "rows", f"checking the times of {opening.files.name}"):
+        found = examined(first, last, count, _time_pieces(opening, table, column))
     if isinstance(found, Times):
         return table, found
     return table_times(opening, _without_time(opening, table, found, column), column)

@@ -27,20 +27,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.errors import CorruptError, WrongFormatError
+from ephyrus.errors import CorruptError
 from ephyrus.formats.asciispiketrain.times import (
-    UTF8_MARK,
-    UTF16_MARKS,
     Header,
     Walk,
     parsed,
     separators_of,
     text_pieces,
     time_count,
-    units_per_second,
 )
 from ephyrus.recording import (
     RUN_DTYPE,
+    SNIFF_BYTES,
     FileSet,
     Format,
     Opening,
@@ -53,7 +51,9 @@ from ephyrus.recording import (
     Unit,
     columns,
     seconds,
+    under_way,
 )
+from ephyrus.recording.plaintext import UTF8_MARK, UTF16_MARKS, text_start, units_per_second
 
 __all__ = [
     "FORMAT",
@@ -65,10 +65,8 @@ __all__ = [
     "read_table",
     "separators_of",
     "sniff",
-    "units_per_second",
 ]
 
-HEAD_BYTES = 16 * 1024  # are shown to sniff, and looked at to find what ends a line
 PIECE_DTYPE = np.dtype(
     [
         ("offset", "<i8"),  # first byte
@@ -127,7 +125,7 @@ def sniff(files: FileSet, head: bytes) -> float:
     if b"\0" in head or head.startswith((b"ATF", *UTF16_MARKS)):
         return 0.0
     lines = re.split(rb"\r\n|\n|\r", head.removeprefix(UTF8_MARK))
-    if len(lines) > 1 and (len(head) >= HEAD_BYTES or not lines[-1].strip()):
+    if len(lines) > 1 and (len(head) >= SNIFF_BYTES or not lines[-1].strip()):
         lines.pop()  # cut by the end of the head, or none
     counts = [time_count(line) for line in lines]
     if None in counts or not any(counts):
@@ -141,14 +139,13 @@ def sniff(files: FileSet, head: bytes) -> float:
 def parse_header(opening: Opening) -> Header:
     """Look at what ends the lines; there is no header in the file."""
     options, main = opening.options, opening.files.main
-    head = main.head(HEAD_BYTES)
-    if head.startswith(UTF16_MARKS):
-        raise WrongFormatError(main.name, "this is text in UTF-16; save it as plain text (UTF-8)")
+    head = main.head(SNIFF_BYTES)
+    offset, newline = text_start(main, head)
     return Header(
-        offset=len(UTF8_MARK) if head.startswith(UTF8_MARK) else 0,
-        newline=b"\r" if b"\r" in head and b"\n" not in head else b"\n",
+        offset=offset,
+        newline=newline,
         separators=separators_of(options["delimiter"]),
-        per_second=units_per_second(options["unit"]),
+        per_second=units_per_second(options["unit"], "unit"),
         t_start=options["t_start"],
     )
 
@@ -157,11 +154,10 @@ def index(opening: Opening, header: Header) -> Index:
     """Walk through the file: count spikes and trains, find the largest time."""
     source = opening.files.main
     walk = Walk(opening, header)
-    opening.progress.start(source.size, "B", f"reading {opening.files.name}")
-    for offset, data in text_pieces(source, header):
-        walk.take(offset, data)
-        opening.progress.advance(len(data))
-    opening.progress.finish()
+    with under_way(opening.progress, source.size, "B", f"reading {opening.files.name}"):
+        for offset, data in text_pieces(source, header):
+            walk.take(offset, data)
+            opening.progress.advance(len(data))
     first, offsets = np.concatenate(walk.first), np.concatenate(walk.offsets)
     if walk.is_open:
         first, offsets = np.append(first, walk.spikes), np.append(offsets, source.size)
@@ -281,5 +277,4 @@ def read_options(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[s
     dict
         Options.
     """
-    names = {alias: option.name for option in FORMAT.options for alias in option.aliases}
-    return {names.get(name, name): value for name, value in {**options, **given}.items()}
+    return FORMAT.renamed({**options, **given})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -12,57 +12,28 @@ from numpy.typing import NDArray
 
 from ephyrus.errors import CorruptError
 from ephyrus.recording import ByteSource, Opening, corrupt
+from ephyrus.recording.plaintext import NUMBER_BYTES, TIME_UNITS, byte_flags, delimiter_named
 
 __all__ = [
-    "TIME_UNITS",
-    "UTF8_MARK",
-    "UTF16_MARKS",
     "Header",
     "Walk",
     "parsed",
     "separators_of",
     "text_pieces",
     "time_count",
-    "units_per_second",
 ]
 
 PIECE = 256 * 1024  # bytes of text that are looked at together
 CELL_LIMIT = 1024  # bytes; a number is not longer
 ANY_DELIMITER = b"\t ,;"
 SPACES = b" \t\r\v\f"
-NUMBER_BYTES = b"0123456789+-.eE"
 NUMBER_STARTS = b"0123456789+-."
-UTF8_MARK = b"\xef\xbb\xbf"
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
-# Units per second.
-TIME_UNITS: Mapping[str, Fraction] = {
-    **dict.fromkeys(("s", "sec", "second", "seconds"), Fraction(1)),
-    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), Fraction(10**3)),
-    **dict.fromkeys(("us", "µs", "μs", "usec", "microsecond", "microseconds"), Fraction(10**6)),
-    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), Fraction(10**9)),
-    **dict.fromkeys(("min", "minute", "minutes"), Fraction(1, 60)),
-    **dict.fromkeys(("h", "hr", "hour", "hours"), Fraction(1, 3600)),
-}
 _UNIT_BYTES = {
     text.encode(encoding): per_second
     for text, per_second in TIME_UNITS.items()
     for encoding in (("utf-8", "latin-1") if "µ" in text else ("utf-8",))
 }
-
-
-def units_per_second(unit: str) -> Fraction:
-    """Give how many of a unit of time make a second.
-
-    Raises
-    ------
-    ValueError
-        If it is not a unit of time that is known.
-    """
-    found = TIME_UNITS.get(unit)
-    if found is None:
-        raise ValueError(f"unit={unit!r}: expected one of {', '.join(TIME_UNITS)}")
-    return found
 
 
 def separators_of(delimiter: str | None) -> bytes:
@@ -75,14 +46,7 @@ def separators_of(delimiter: str | None) -> bytes:
     """
     if delimiter is None:
         return ANY_DELIMITER
-    text = {"\\t": "\t", "tab": "\t", "space": " ", "comma": ",", "semicolon": ";"}.get(
-        delimiter, delimiter.strip(" ") or " "
-    )
-    if len(text) != 1 or not text.isascii() or text.isalnum() or text in "+-.\r\n":
-        raise ValueError(
-            f"delimiter={delimiter!r}: expected one character, or tab, space, comma or semicolon"
-        )
-    return text.encode()
+    return delimiter_named(delimiter, refused="+-.\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +112,11 @@ def text_pieces(source: ByteSource, header: Header) -> Iterator[tuple[int, bytes
 def _last_begin(data: bytes, header: Header) -> int:
     """Find the last place where a line or a time begins behind another; 0 if there is none."""
     array = np.frombuffer(data, np.uint8)
-    before = _flags(header.separators + SPACES)[array[:-1]]
-    begins = before & _flags(NUMBER_STARTS)[array[1:]]
+    before = byte_flags(header.separators + SPACES)[array[:-1]]
+    begins = before & byte_flags(NUMBER_STARTS)[array[1:]]
     begins |= array[:-1] == ord(header.newline)
     found = np.flatnonzero(begins)
     return int(found[-1]) + 1 if found.size else 0
-
-
-def _flags(members: bytes) -> NDArray[np.bool_]:
-    table = np.zeros(256, np.bool_)
-    table[np.frombuffer(members, np.uint8)] = True
-    return table
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +168,16 @@ def _parsed_by_line(text: bytes, header: Header) -> Times:
             if _is_number(cell):
                 values.append(float(cell))
             elif cell in _UNIT_BYTES and len(values) > begin:
-                unit = _UNIT_BYTES[cell]
-                if unit != header.per_second:
-                    values[-1] = float(Fraction(repr(values[-1])) * header.per_second / unit)
+                values[-1] = _in_unit(values[-1], _UNIT_BYTES[cell], header.per_second)
             else:
                 bad.append((at, position + 1, cell))
         ends.append(len(values))
     return Times(np.array(values, np.float64), np.array(ends[:-1], np.int64), bad)
+
+
+def _in_unit(time: float, told: Fraction, wanted: Fraction) -> float:
+    """Convert a time between units, given as units per second; its digits are exact."""
+    return time if told == wanted else float(Fraction(repr(time)) * wanted / told)
 
 
 class Walk:

@@ -114,7 +114,7 @@ def _head(source: ByteSource) -> np.void:
     The stored header size is not looked at: it holds other numbers in files of some programs. The
     data may begin inside what later versions call header, so that the data pointer limits it too.
     """
-    head = read_entries(source, 0, HEAD1, 1, "ABF1 head", entry_bytes=HEAD1_BYTES)[0]
+    head: np.void = read_entries(source, 0, HEAD1, 1, "ABF1 head", entry_bytes=HEAD1_BYTES)[0]
     version = float(head["version"])
     if not 1 <= version < 2:
         raise UnsupportedVersionError(
@@ -125,8 +125,9 @@ def _head(source: ByteSource) -> np.void:
         )
     data_start = int(head["data_block"]) * BLOCK_BYTES
     if version < EXTENDED_FROM or HEAD1_BYTES <= data_start < HEAD1_EXTENDED_BYTES:
-        return head  # type: ignore[no-any-return]
-    return read_entries(source, 0, HEAD1, 1, "ABF1 head")[0]  # type: ignore[no-any-return]
+        return head
+    whole: np.void = read_entries(source, 0, HEAD1, 1, "ABF1 head")[0]
+    return whole
 
 
 def _version(head: np.void) -> str:
@@ -135,10 +136,10 @@ def _version(head: np.void) -> str:
 
 def _physical_numbers(head: np.void, count: int) -> NDArray[np.int64]:
     """Physical number of each interleaved channel; positions if the sequence cannot be true."""
-    sequence = head["sampling_sequence"][:count].astype(np.int64)
+    sequence: NDArray[np.int64] = head["sampling_sequence"][:count].astype(np.int64)
     possible = np.all((sequence >= 0) & (sequence < MAX_CHANNELS))
     if possible and len(np.unique(sequence)) == count:
-        return sequence  # type: ignore[no-any-return]
+        return sequence
     return np.arange(count)
 
 

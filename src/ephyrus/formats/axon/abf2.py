@@ -138,16 +138,8 @@ def parse(opening: Opening, source: ByteSource) -> Header:
     strings = _Strings(opening, source, sections.place("strings"))
     protocol = sections.required("protocol", PROTOCOL)[0]
     adcs = sections.required("adc", ADC)
-    data_offset, entry_bytes, sample_count = sections.place("data")
     dtype = common.sample_dtype(source, int(head["data_format"]), offset_of(HEAD2, "data_format"))
-    if sample_count < 0 or (data_offset and entry_bytes != dtype.itemsize):
-        corrupt(
-            source,
-            f"{sample_count} entries of {entry_bytes} bytes, expected samples of {dtype.itemsize}",
-            field="data section",
-        )
-    if not data_offset:
-        sample_count = 0
+    data_offset, sample_count = _data_extent(source, sections, dtype)
     interval_offset = sections.place("protocol")[0] + offset_of(PROTOCOL, "interval")
     rate = common.sampling_rate(source, float(protocol["interval"]), 1, interval_offset)
     clock, unit = common.synch_clock(
@@ -155,10 +147,8 @@ def parse(opening: Opening, source: ByteSource) -> Header:
     )
     dacs = _dacs(opening, source, sections, strings)
     synch = sections.optional("synch_array", SYNCH)
-    creator = strings[int(head["creator"])]
-    version = _version(head["version"])
     return Header(
-        version=version,
+        version=_version(head["version"]),
         mode=common.checked_mode(opening, source, int(protocol["mode"])),
         channels=_channels(opening, source, protocol, adcs, strings, dtype),
         rate=rate,
@@ -179,18 +169,34 @@ def parse(opening: Opening, source: ByteSource) -> Header:
         recorded=common.recording_time(
             opening, source, int(head["date"]), int(head["time"]) / 1000
         ),
-        creator=creator,
-        annotations={
-            "abf_version": version,
-            "protocol_path": strings[int(head["protocol_path"])],
-            "file_comment": strings[int(protocol["comment"])],
-            "creator": creator,
-            "creator_version": _version(head["creator_version"]),
-            "operation_mode": common.mode_name(int(protocol["mode"])),
-            "experiment_type": common.experiment_type(int(protocol["experiment_type"])),
-            "guid": str(uuid.UUID(bytes_le=head["guid"].tobytes())),
-        },
+        creator=strings[int(head["creator"])],
+        annotations=_annotations(head, protocol, strings),
     )
+
+
+def _data_extent(source: ByteSource, sections: _Sections, dtype: np.dtype[Any]) -> tuple[int, int]:
+    """First byte and number of samples; none if there is no data section (a protocol)."""
+    offset, entry_bytes, count = sections.place("data")
+    if count < 0 or (offset and entry_bytes != dtype.itemsize):
+        corrupt(
+            source,
+            f"{count} entries of {entry_bytes} bytes, expected samples of {dtype.itemsize}",
+            field="data section",
+        )
+    return offset, count if offset else 0
+
+
+def _annotations(head: np.void, protocol: np.void, strings: _Strings) -> dict[str, Any]:
+    return {
+        "abf_version": _version(head["version"]),
+        "protocol_path": strings[int(head["protocol_path"])],
+        "file_comment": strings[int(protocol["comment"])],
+        "creator": strings[int(head["creator"])],
+        "creator_version": _version(head["creator_version"]),
+        "operation_mode": common.mode_name(int(protocol["mode"])),
+        "experiment_type": common.experiment_type(int(protocol["experiment_type"])),
+        "guid": str(uuid.UUID(bytes_le=head["guid"].tobytes())),
+    }
 
 
 def _version(stored: NDArray[np.uint8]) -> str:

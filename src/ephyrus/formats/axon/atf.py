@@ -18,20 +18,11 @@ from ephyrus.recording import (
     corrupt,
     decode,
 )
+from ephyrus.recording.plaintext import TIME_UNITS
 
 FIRST_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\"?ATF[\t ,]+([0-9][0-9.]*)")
 QUOTED = re.compile(r'"([^"]*)"|([^\t,"]+)')
 UNITS = re.compile(r"\(([^()]*)\)[^()]*$")
-TIME_UNITS = {
-    "s": Fraction(1),
-    "sec": Fraction(1),
-    "ms": Fraction(1, 10**3),
-    "us": Fraction(1, 10**6),
-    "µs": Fraction(1, 10**6),
-    "μs": Fraction(1, 10**6),
-    "min": Fraction(60),
-    "h": Fraction(3600),
-}
 HEAD_PIECE = 64 * 1024
 LONGEST = 1e9  # s; times beyond cannot be true
 
@@ -199,7 +190,7 @@ def _time_unit(opening: Opening, source: ByteSource, title: str) -> Fraction:
             path=source.name,
             field="column titles",
         )
-    return TIME_UNITS.get(unit, Fraction(1))
+    return 1 / TIME_UNITS.get(unit, Fraction(1))
 
 
 def _signal_names(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ephyrus.formats.axon.atf import LONGEST, TextHeader
 from ephyrus.formats.axon.sweeps import Sweeps
-from ephyrus.recording import ByteSource, Opening, corrupt, run_table
+from ephyrus.recording import ByteSource, Opening, corrupt, run_table, under_way
 
 PIECE = 4 * 2**20
 COMMA_TO_TAB = bytes.maketrans(b",", b"\t")
@@ -41,16 +41,15 @@ def read_sweeps(opening: Opening, source: ByteSource, header: TextHeader) -> Swe
     values = np.empty((header.sweeps, total, signals))
     times = np.empty(total)
     rows = 0
-    opening.progress.start(end - header.body, "B", "reading text")
-    for offset, piece in _pieces(source, header.body, end):
-        table = _numbers(source, offset, piece, header.columns)
-        stop = rows + len(table)
-        cells = table[:, skip:].reshape(len(table), header.sweeps, signals)
-        values[:, rows:stop] = cells.transpose(1, 0, 2)
-        times[rows:stop] = table[:, 0]
-        rows = stop
-        opening.progress.advance(len(piece))
-    opening.progress.finish()
+    with under_way(opening.progress, end - header.body, "B", "reading text"):
+        for offset, piece in _pieces(source, header.body, end):
+            table = _numbers(source, offset, piece, header.columns)
+            stop = rows + len(table)
+            cells = table[:, skip:].reshape(len(table), header.sweeps, signals)
+            values[:, rows:stop] = cells.transpose(1, 0, 2)
+            times[rows:stop] = table[:, 0]
+            rows = stop
+            opening.progress.advance(len(piece))
     rate, t_start = _timing(opening, source, header, times[:rows], end)
     starts = _sweep_starts(header, rows, rate, t_start)
     clock, ticks = _on_clock(starts)

@@ -30,11 +30,11 @@ from ephyrus.formats.brainvision.layout import (
     unit_text,
     whole_number,
 )
-from ephyrus.recording import HEADER_BYTES, Channels, FileSet, Opening, corrupt
+from ephyrus.recording import HEADER_BYTES, SNIFF_BYTES, Channels, FileSet, Opening, corrupt
+from ephyrus.recording.plaintext import UTF8_MARK
 
 __all__ = ["Header", "TextLayout", "parse_header", "read_text_file", "sniff"]
 
-_HEAD_BYTES = 16 * 1024
 _NAME_BYTES = 255  # longest file name that file systems have
 # Other formats with the ending .eeg: Nihon Kohden begins with the name of the device.
 _FOREIGN = (b"EEG-", b"QI-403A", b"DAE-2100D")
@@ -136,7 +136,7 @@ def _sniff_data(files: FileSet, head: bytes) -> float:
 
 
 def _first_line(head: bytes) -> str:
-    return head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("latin-1").strip()
+    return head.removeprefix(UTF8_MARK).split(b"\n", 1)[0].decode("latin-1").strip()
 
 
 def _headers_of(files: FileSet) -> list[str]:
@@ -153,7 +153,7 @@ def _headers_of(files: FileSet) -> list[str]:
 def _names(files: FileSet, header: str, *, or_nothing: bool) -> bool:
     """Tell whether a header names the main file (or, where allowed, a file that is not there)."""
     source = files.source(header)
-    common = parse_text(source.name, source.head(_HEAD_BYTES)).section("Common Infos")
+    common = parse_text(source.name, source.head(SNIFF_BYTES)).section("Common Infos")
     key = "MarkerFile" if files.suffix in MARKER_SUFFIXES else "DataFile"
     named = _with_base(common.text(key), header)
     if named.casefold() == files.name.casefold():
@@ -212,7 +212,7 @@ def parse_header(opening: Opening) -> Header:
 
 def _header_name(files: FileSet) -> str:
     """Name of the header to read, for any of the three files."""
-    head = files.main.head(_HEAD_BYTES)
+    head = files.main.head(SNIFF_BYTES)
     if files.suffix in HEADER_SUFFIXES or HEADER_LINE.match(_first_line(head)):
         return files.name
     if files.suffix not in MARKER_SUFFIXES + DATA_SUFFIXES and b"[common infos]" in head.lower():

@@ -11,6 +11,7 @@ import numpy as np
 
 from ephyrus.errors import CorruptError
 from ephyrus.recording import decode
+from ephyrus.recording.plaintext import UTF8_MARK
 
 __all__ = [
     "DATA_SUFFIXES",
@@ -69,7 +70,6 @@ KNOWN_SECTIONS = {
     "user infos",
 }
 
-_MARK = b"\xef\xbb\xbf"
 _CODEPAGE = re.compile(rb"^[ \t]*codepage[ \t]*=[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "ansi": "cp1252"}
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
@@ -195,7 +195,7 @@ class TextFile:
 
 def parse_text(path: str, raw: bytes) -> TextFile:
     """Cut a header or marker file into sections."""
-    start = len(_MARK) if raw.startswith(_MARK) else 0
+    start = len(UTF8_MARK) if raw.startswith(UTF8_MARK) else 0
     body = raw[start:]
     text, misfit = _decoded(body)
     current = ""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ephyrus.errors import TruncatedError
 from ephyrus.formats.brainvision.header import Header, TextLayout
-from ephyrus.recording import HEADER_BYTES, ByteSource, Opening, corrupt, pieces
+from ephyrus.recording import HEADER_BYTES, ByteSource, Opening, corrupt, pieces, under_way
 
 __all__ = ["TextIndex", "index_text", "read_text_data"]
 
@@ -56,14 +56,11 @@ def index_text(opening: Opening, header: Header, text: TextLayout) -> TextIndex:
         If channels are missing or shorter than others.
     """
     source = opening.files.source(header.data_file)
-    opening.progress.start(source.size, "B", f"indexing {header.data_file}")
-    try:
+    with under_way(opening.progress, source.size, "B", f"indexing {header.data_file}"):
         lines = _lines(opening, source, text)
         if header.is_vectorized:
             return _vectorized(opening, source, header, text, lines)
         return _multiplexed(opening, source, header, text, lines)
-    finally:
-        opening.progress.finish()
 
 
 def _lines(opening: Opening, source: ByteSource, text: TextLayout) -> NDArray[np.int64]:
