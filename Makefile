@@ -20,7 +20,7 @@ run: $(VENV)/.run
 	$(BIN)/ephyrus plot "$(FILE)" -o $(OUT)/overview.png
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not peers" $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .

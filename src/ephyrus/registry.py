@@ -11,7 +11,7 @@ import importlib
 import logging
 import os
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -19,7 +19,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ephyrus import formats as _formats
-from ephyrus._extras import optional_module
+from ephyrus._shared.extras import optional_module
 from ephyrus.errors import WrongFormatError
 from ephyrus.recording import (
     SNIFF_BYTES,
@@ -129,14 +129,17 @@ def identify(files: FileSet) -> list[Match]:
     OSError
         If the file system fails.
     """
+    return sorted(_candidates(files), key=lambda match: -match.confidence)
+
+
+def _candidates(files: FileSet) -> Iterator[Match]:
+    """Ask every format that may be of this kind; those of the name's ending first."""
     head = b"" if files.is_dir else files.main.head(SNIFF_BYTES)
-    matches = []
-    for name in format_names():
-        module = format_module(name)
-        confidence = module.sniff(files, head) if _kind_fits(module.FORMAT, files) else 0.0
-        if confidence > 0:
-            matches.append(Match(module.FORMAT, confidence))
-    return sorted(matches, key=lambda match: -match.confidence)
+    for declared in sorted(all_formats(), key=lambda each: files.suffix not in each.extensions):
+        if declared.mode in ("dir", "database") or not files.is_dir:
+            confidence = format_module(declared.name).sniff(files, head)
+            if confidence > 0:
+                yield Match(declared, confidence)
 
 
 def matches_of(path: str | os.PathLike[str]) -> list[Match]:
@@ -146,10 +149,6 @@ def matches_of(path: str | os.PathLike[str]) -> list[Match]:
         return identify(files)
     finally:
         files.close()
-
-
-def _kind_fits(declared: Format, files: FileSet) -> bool:
-    return declared.mode in ("dir", "database") or not files.is_dir
 
 
 def open_recording(
@@ -221,10 +220,16 @@ def open_recording(
 
 def _best(files: FileSet) -> FormatModule:
     """Give the most likely format, or explain why there is none."""
-    matches = identify(files)
+    matches: list[Match] = []
+    for match in _candidates(files):
+        matches.append(match)
+        if match.confidence >= 1:  # sure by content: the others need not be asked
+            break
+    matches.sort(key=lambda match: -match.confidence)
     if matches and matches[0].confidence > BY_NAME:
-        log.debug("%s: %s", files.path, matches[0])
-        return format_module(matches[0].format.name)
+        best = matches[0]
+        log.debug("%s: %s with confidence %s", files.path, best.format.name, best.confidence)
+        return format_module(best.format.name)
     if not matches:
         raise WrongFormatError(
             files.path,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ephyrus._bins import thinned
+from ephyrus._shared.bins import thinned
 from ephyrus.errors import Cancelled
 from ephyrus.recording import CallbackProgress, FileSet, Limits
 from ephyrus.recording.downsample import bin_edges, downsample, reduce_pieces

@@ -199,4 +199,4 @@ def test_opening_through_fsspec(path):
 def test_the_choice_is_logged(path, caplog):
     with caplog.at_level(logging.DEBUG, "ephyrus"):
         registry.open_recording(path).close()
-    assert any("confidence=1.0" in message for message in caplog.messages)
+    assert any("with confidence 1.0" in message for message in caplog.messages)

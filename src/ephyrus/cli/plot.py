@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ephyrus._extras import optional_module
+from ephyrus._shared.extras import optional_module
 from ephyrus.cli import console
 from ephyrus.cli.channels import chosen_channels
 from ephyrus.cli.failures import Failure, Tally

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import quantities as pq
 
-from ephyrus._words import counted, one_line_text
+from ephyrus._shared.words import counted, one_line_text
 from ephyrus.core._labels import LabelledPoints
 from ephyrus.core.analogsignal import AnalogSignal
 from ephyrus.core.baseneo import BaseNeo

@@ -14,8 +14,8 @@ import numpy as np
 import quantities as pq
 from numpy.typing import NDArray
 
-from ephyrus._extras import optional_module
-from ephyrus._words import free_name
+from ephyrus._shared.extras import optional_module
+from ephyrus._shared.words import free_name
 from ephyrus.core._framevalues import column_values, plain, restored
 from ephyrus.core._labels import LabelledPoints
 from ephyrus.core.analogsignal import AnalogSignal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ephyrus._html import BOX, TITLE, facts_html, html_text, rows_html
+from ephyrus._shared.html import BOX, TITLE, facts_html, html_text, rows_html
 from ephyrus.core._describe import Node, annotation_text, facts, heading, tree
 from ephyrus.core.baseneo import BaseNeo
 from ephyrus.core.container import Container

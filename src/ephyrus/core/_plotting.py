@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._bins import bin_edges, reduce_pieces, thinned
-from ephyrus._drawing import (
+from ephyrus._shared.bins import bin_edges, reduce_pieces, thinned
+from ephyrus._shared.drawing import (
     MOST_LANES,
     MOST_ROWS,
     MOST_UNITS,
@@ -24,8 +24,8 @@ from ephyrus._drawing import (
     draw,
     figure_height,
 )
-from ephyrus._extras import optional_module
-from ephyrus._words import counted
+from ephyrus._shared.extras import optional_module
+from ephyrus._shared.words import counted
 from ephyrus.core._channelsignal import ChannelSignal
 from ephyrus.core._describe import NOUNS, Node, facts, heading, limits_of
 from ephyrus.core._labels import LabelledPoints

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import quantities as pq
 
-from ephyrus._extras import optional_module
+from ephyrus._shared.extras import optional_module
 from ephyrus.core import _join
 from ephyrus.core._loading import LoadableSignal
 from ephyrus.core._regular import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ephyrus._words import counted
+from ephyrus._shared.words import counted
 from ephyrus.core.units import as_unit, convert
 from ephyrus.errors import NeoReadWriteError
 from ephyrus.export import WriteReport

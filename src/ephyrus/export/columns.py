@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._words import counted
+from ephyrus._shared.words import counted
 from ephyrus.core.units import UnitInfo, as_unit, conversion_factor, convert
 from ephyrus.errors import NeoReadWriteError
 

@@ -22,7 +22,7 @@ import numpy as np
 import quantities as pq
 from numpy.typing import NDArray
 
-from ephyrus._extras import optional_module
+from ephyrus._shared.extras import optional_module
 from ephyrus.core import class_by_name
 from ephyrus.core.baseneo import copy_annotations
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._words import counted
+from ephyrus._shared.words import counted
 from ephyrus.export import WriteReport
 from ephyrus.export.columns import Columns, left_out, notes_left_out, single_segment
 from ephyrus.export.files import beside

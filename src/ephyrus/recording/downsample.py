@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._bins import DownsampleMethod, bin_edges, check_method, reduce_pieces
+from ephyrus._shared.bins import DownsampleMethod, bin_edges, check_method, reduce_pieces
 from ephyrus.recording.limits import NullProgress, Progress, pieces, under_way
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled as to_units

@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ephyrus._extras import optional_module
+from ephyrus._shared.extras import optional_module
 from ephyrus.errors import FormatError, TruncatedError
 
 __all__ = [

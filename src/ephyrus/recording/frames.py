@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._extras import optional_module
-from ephyrus._words import free_name
+from ephyrus._shared.extras import optional_module
+from ephyrus._shared.words import free_name
 from ephyrus.recording.clock import sample_times, seconds
 from ephyrus.recording.lazyarrays import SampleTimes, SignalReader, lazy_array
 from ephyrus.recording.limits import PIECE_BYTES

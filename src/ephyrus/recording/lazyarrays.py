@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._extras import optional_module
+from ephyrus._shared.extras import optional_module
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled_dtype
 from ephyrus.recording.select import ChannelSelection, channel_positions

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ephyrus._drawing import MOST_LANES, MOST_ROWS, MOST_UNITS, Content, draw, figure_height
-from ephyrus._extras import optional_module
-from ephyrus._words import counted
+from ephyrus._shared.drawing import MOST_LANES, MOST_ROWS, MOST_UNITS, Content, draw, figure_height
+from ephyrus._shared.extras import optional_module
+from ephyrus._shared.words import counted
 from ephyrus.recording import plotdata
 from ephyrus.recording.downsample import PIECE_BYTES
 from ephyrus.recording.limits import NullProgress, Progress, under_way

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._words import counted
+from ephyrus._shared.words import counted
 from ephyrus.recording.frames import signal_or_table
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.select import ChannelSelection, StreamKey, channel_positions

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._bins import bin_edges, reduce_pieces, thinned
-from ephyrus._drawing import Marks, Raster, Trace
+from ephyrus._shared.bins import bin_edges, reduce_pieces, thinned
+from ephyrus._shared.drawing import Marks, Raster, Trace
 from ephyrus.recording.clock import seconds
 from ephyrus.recording.downsample import downsample
 from ephyrus.recording.limits import Progress, pieces

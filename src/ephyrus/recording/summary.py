@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ephyrus._html import BOX, TITLE, facts_html, html_text, rows_html
-from ephyrus._words import counted, frequency_text, one_line_text, seconds_text
+from ephyrus._shared.html import BOX, TITLE, facts_html, html_text, rows_html
+from ephyrus._shared.words import counted, frequency_text, one_line_text, seconds_text
 from ephyrus.errors import EphyrusError
 from ephyrus.recording.limits import pieces
 from ephyrus.recording.recording import Recording

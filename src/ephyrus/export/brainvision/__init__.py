@@ -15,7 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ephyrus._words import counted
+from ephyrus._shared.words import counted
 from ephyrus.errors import NeoReadWriteError
 from ephyrus.export import WriteReport
 from ephyrus.export.brainvision.channels import (

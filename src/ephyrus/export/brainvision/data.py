@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._words import counted
+from ephyrus._shared.words import counted
 from ephyrus.export.brainvision.channels import Channel, Table
 from ephyrus.formats.brainvision.layout import NUMBER_FORMATS
 from ephyrus.recording import under_way

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus._words import counted
+from ephyrus._shared.words import counted
 from ephyrus.formats.brainvision.layout import escaped
 from ephyrus.formats.brainvision.markers import NEW_SEGMENT
 
