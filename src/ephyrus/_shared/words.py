@@ -8,8 +8,16 @@ from typing import Any
 __all__ = ["counted", "free_name", "frequency_text", "one_line_text", "seconds_text"]
 
 
-def counted(count: int, noun: str) -> str:
-    """Give a number with its noun: ``counted(2, "unit of time")`` is "2 units of time"."""
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Give a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "channel"), counted(1200, "channel"), counted(2, "unit of time")
+    ('1 channel', '1,200 channels', '2 units of time')
+    """
+    if plural is not None and count != 1:
+        return f"{count:,} {plural}"
     first, space, rest = noun.partition(" of ")
     return f"{count:,} {first}{'' if count == 1 else 's'}{space}{rest}"
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
+from ephyrus._shared.words import counted
 from ephyrus.cli import console, words
 from ephyrus.cli.failures import Tally, error_entry, explained
 from ephyrus.cli.inputs import How, Source, find_sources, open_source
@@ -187,7 +188,7 @@ def check_order(
     before = np.concatenate([ticks[:1] if latest is None else [latest], ticks[:-1]])
     backwards = np.flatnonzero(ticks < before)
     if backwards.size:
-        times = words.count(backwards.size, "time is", "times are")
+        times = counted(backwards.size, "time is", "times are")
         first = start + int(backwards[0])
         _found(
             report, table.name, f"{times} before the preceding one, first that of item {first:,}"
@@ -201,14 +202,14 @@ def _found(report: Report, stream: str, reason: str) -> None:
 
 def _contents(recording: Recording) -> str:
     """Name what a recording holds, shortly."""
-    parts = [words.count(len(recording.segments), "segment")]
+    parts = [counted(len(recording.segments), "segment")]
     channels = sum(len(stream.channels) for stream in recording.signals)
     if channels:
-        parts.append(words.count(channels, "channel"))
+        parts.append(counted(channels, "channel"))
     for kind, noun in (("spikes", "spike"), ("events", "event"), ("epochs", "epoch")):
         items = sum(table.length for table in recording.tables if table.kind == kind)
         if items:
-            parts.append(words.count(items, noun))
+            parts.append(counted(items, noun))
     return ", ".join(parts)
 
 
@@ -227,7 +228,7 @@ def _show(report: Report) -> None:
     number = len(report.problems) + (report.error is not None)
     console.say(
         Text.assemble(
-            ("✗ ", "bold red"), path, (f"  {report.format}, {words.count(number, 'problem')}", "")
+            ("✗ ", "bold red"), path, (f"  {report.format}, {counted(number, 'problem')}", "")
         )
     )
     for line in _lines(report):
@@ -249,7 +250,7 @@ def _show_sum(reports: list[Report], tally: Tally) -> None:
         parts.append(f"{len(reports) - sound:,} with problems")
     if tally.failed:
         parts.append(f"{tally.failed:,} not readable")
-    total = words.count(len(reports) + tally.failed, "recording")
+    total = counted(len(reports) + tally.failed, "recording")
     console.say(Text(f"{total}: {', '.join(parts)}", style="bold"))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from ephyrus._shared.words import counted
 from ephyrus.cli import console, words
 from ephyrus.cli.failures import Failure, Tally
 from ephyrus.cli.inputs import How, find_sources, open_source, recording_files, remarks
@@ -118,7 +119,7 @@ def _item(items: Sequence[Any], number: int, what: str, path: str) -> Any:
     if number >= len(items):
         raise Failure(
             f"{path}: there is no {what} {number}",
-            f"it has {words.count(len(items), what)}, counted from 0",
+            f"it has {counted(len(items), what)}, counted from 0",
         )
     return items[number]
 

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Group
 from rich.text import Text
 
+from ephyrus._shared.words import counted
 from ephyrus.cli import console, words
 from ephyrus.cli.channels import chosen_channels
 from ephyrus.cli.failures import Failure, Tally
@@ -73,7 +74,7 @@ def _entry(recording: Recording, wanted: Wanted) -> dict[str, Any]:
     if wanted.segment is not None and wanted.segment >= segments:
         raise Failure(
             f"{recording.path}: there is no segment {wanted.segment}",
-            f"it has {words.count(segments, 'segment')}, counted from 0",
+            f"it has {counted(segments, 'segment')}, counted from 0",
         )
     chosen = chosen_channels(recording.signals, wanted.channels, recording.path)
     return {
@@ -162,7 +163,7 @@ def _show(entry: Mapping[str, Any], wanted: Wanted) -> None:
 
 def _title(name: str, first: int, shown: int, total: int, noun: str) -> str:
     if not shown:
-        return f"{name}: none of {words.count(total, noun)}"
+        return f"{name}: none of {counted(total, noun)}"
     return f"{name}: {noun}s {first:,} to {first + shown - 1:,} of {total:,}"
 
 
@@ -188,7 +189,7 @@ def _signal_table(signal: Mapping[str, Any], width: int | None, *, has_segments:
         table.add_row(*leads[row], *(cells[row] for _, cells in shown))
     hidden = len(columns) - len(shown)
     if hidden:
-        title += f" ({words.count(hidden, 'more channel')}: --channels chooses)"
+        title += f" ({counted(hidden, 'more channel')}: --channels chooses)"
     return console.section(title, table)
 
 

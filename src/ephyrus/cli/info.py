@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
+from ephyrus._shared.words import counted
 from ephyrus.cli import console, words
 from ephyrus.cli.failures import Tally
 from ephyrus.cli.inputs import How, find_sources, open_source, recording_files
@@ -109,9 +110,9 @@ def _extent(entry: Mapping[str, Any]) -> str:
     text = words.duration(entry["duration"])
     if len(segments) < 2:
         return text
-    text += f" in {words.count(len(segments), 'segment')}"
+    text += f" in {counted(len(segments), 'segment')}"
     blocks = len(entry["blocks"])
-    return text + (f" of {words.count(blocks, 'block')}" if blocks > 1 else "")
+    return text + (f" of {counted(blocks, 'block')}" if blocks > 1 else "")
 
 
 def _segments(segments: Sequence[Mapping[str, Any]], *, has_blocks: bool) -> Any:
@@ -125,7 +126,7 @@ def _segments(segments: Sequence[Mapping[str, Any]], *, has_blocks: bool) -> Any
         within[segment["block"]] += 1
         if len(segments) > SEGMENTS_SHOWN and SEGMENTS_SHOWN - 2 < position < last:
             if position == SEGMENTS_SHOWN - 1:
-                left_out = words.count(last - position, "more segment")
+                left_out = counted(last - position, "more segment")
                 table.add_row(*[""] * (len(heads) - 3), f"... {left_out} ...", "", "")
             continue
         start, stop = (float(segment[key] or 0.0) for key in ("t_start", "t_stop"))
@@ -185,7 +186,7 @@ def _content(table: Mapping[str, Any]) -> str:
         return f"cannot be read: {table['labels_error']}"
     if "units" in table:
         found = [f"{unit['label']} ({unit['count']:,})" for unit in table["units"]]
-        return f"{words.count(len(found), 'unit')}: {_first(found, UNITS_SHOWN)}"
+        return f"{counted(len(found), 'unit')}: {_first(found, UNITS_SHOWN)}"
     if "labels" in table:
         found = [f"{label or '(no label)'} ({count:,})" for label, count in table["labels"].items()]
         more = table["label_count"] > len(found[:UNITS_SHOWN])

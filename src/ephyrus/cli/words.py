@@ -1,25 +1,14 @@
-"""Values as people write them: sizes, times, rates, counts."""
+"""Values as people write them: sizes, times, rates."""
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
 
-__all__ = ["count", "duration", "number", "rate", "seconds", "size"]
+__all__ = ["duration", "number", "rate", "seconds", "size"]
 
 _SIZES = ("kB", "MB", "GB", "TB", "PB")
 _RATES = ((Fraction(10**6), "MHz"), (Fraction(1000), "kHz"), (Fraction(1), "Hz"))
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """Give a count with its noun.
-
-    Examples
-    --------
-    >>> count(1, "channel"), count(1200, "channel")
-    ('1 channel', '1,200 channels')
-    """
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def size(nbytes: float) -> str:

@@ -348,7 +348,7 @@ def limits_of(obj: Any) -> tuple[pq.Quantity, pq.Quantity] | None:
 
 def _signal_facts(obj: Any) -> Facts:
     """Tell size, unit and type of a signal."""
-    samples, channels = obj.shape if obj.lazy_shape is None else obj.lazy_shape
+    samples, channels = obj.true_shape
     size = f"{counted(samples, 'sample')} × {counted(channels, 'channel')}"
     return [("Size", size), ("Unit", obj._unit.symbol), ("Type", str(obj.dtype))]
 
@@ -366,7 +366,7 @@ def _(obj: IrregularlySampledSignal) -> Facts:
 
 @facts.register
 def _(obj: ImageSequence) -> Facts:
-    frames, rows, columns = obj.shape if obj.lazy_shape is None else obj.lazy_shape
+    frames, rows, columns = obj.true_shape
     return [
         ("Size", f"{counted(frames, 'frame')} of {rows:,} × {columns:,} pixels"),
         ("Unit", obj._unit.symbol),

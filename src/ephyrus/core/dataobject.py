@@ -396,14 +396,18 @@ class DataObject(BaseNeo, UnitArray):
         bounds = chunk_bounds(self._item_count(), self._item_bytes(), max_bytes)
         return (self._piece(start, stop) for start, stop in bounds)
 
+    @property
+    def true_shape(self) -> tuple[int, ...]:
+        """Shape of the data, loaded or (for a lazy object) still to be loaded."""
+        return self.shape if self.lazy_shape is None else self.lazy_shape
+
     def _item_count(self) -> int:
         """Return the true number of items along the first axis."""
-        return int(self.shape[0] if self.lazy_shape is None else self.lazy_shape[0])
+        return int(self.true_shape[0])
 
     def _item_bytes(self) -> int:
         """Return the payload of one item in bytes."""
-        shape = self.shape if self.lazy_shape is None else self.lazy_shape
-        return int(math.prod(shape[1:]) * self.dtype.itemsize)
+        return int(math.prod(self.true_shape[1:]) * self.dtype.itemsize)
 
     def _piece(self, start: int, stop: int) -> Self:
         """Return the items ``[start, stop)``, loaded."""

@@ -179,7 +179,7 @@ class ImageSequence(RegularSampling, BaseSignal):
         return "\n".join(self._pretty_lines())
 
     def _pretty_lines(self) -> list[str]:
-        frames, rows, columns = self.shape if self.lazy_shape is None else self.lazy_shape
+        frames, rows, columns = self.true_shape
         return [
             f"{type(self).__name__} {frames} frames with width {columns} px and height {rows} px; "
             f"units {self.dimensionality.string}; datatype {self.dtype} ",

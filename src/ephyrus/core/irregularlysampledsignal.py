@@ -176,7 +176,7 @@ class IrregularlySampledSignal(IrregularTimes):
         )
 
     def _pretty_lines(self) -> list[str]:
-        length, channels = self.shape if self.lazy_shape is None else self.lazy_shape
+        length, channels = self.true_shape
         return [
             f"{type(self).__name__} with {channels} channels of length {length}; "
             f"units {self.dimensionality.string}; datatype {self.dtype}",

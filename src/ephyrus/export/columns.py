@@ -231,8 +231,8 @@ class Columns:
 
 def signal_shape(signal: AnalogSignal) -> tuple[int, int]:
     """Give samples and channels of a signal, loaded or lazy."""
-    shape = signal.shape if signal.lazy_shape is None else signal.lazy_shape
-    return int(shape[0]), int(shape[1])
+    samples, channels = signal.true_shape
+    return int(samples), int(channels)
 
 
 def _unit_text(signal: AnalogSignal) -> str:

@@ -12,7 +12,7 @@ from ephyrus.core import Block, Segment
 from ephyrus.core.dataobject import DataObject
 from ephyrus.errors import NeoReadWriteError
 from ephyrus.export import writer
-from ephyrus.io.baseio import BaseIO, single_segment
+from ephyrus.io.baseio import BaseIO
 from ephyrus.recording import Format, NullProgress, Progress, Recording
 from ephyrus.recording.declaration import by_keyword
 from ephyrus.recording.files import is_url
@@ -177,9 +177,7 @@ class BaseFromRaw(BaseIO):
     def read_all_blocks(self, lazy: bool = False, **kwargs: Any) -> list[Block]:
         """Read every block; parameters as for `read_block`."""
         recording, options = self._prepared(lazy, kwargs)
-        if options == TreeOptions(lazy=lazy):
-            return read_blocks(recording, lazy=lazy)
-        return [read_block(recording, index, options) for index in range(len(recording.blocks))]
+        return read_blocks(recording, options)
 
     def _prepared(self, lazy: bool, kwargs: dict[str, Any]) -> tuple[Recording, TreeOptions]:
         """Sort keywords into those of the tree and options of the format."""
@@ -234,9 +232,6 @@ class BaseFromRaw(BaseIO):
         NeoReadWriteError
             If the format is not written or cannot hold the block.
         """
-        if self.is_writable and Block not in self.writeable_objects:
-            self.write_segment(single_segment(block, self.name), **kwargs)
-            return
         self._write(block, kwargs)
 
     def write_segment(self, segment: Segment, **kwargs: Any) -> None:

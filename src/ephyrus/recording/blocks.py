@@ -219,15 +219,10 @@ def _sort(
         streams.setdefault((key, occurrence), []).append((segment, obj))
 
 
-def _shape(obj: Any) -> tuple[int, ...]:
-    """Give the true shape of an object, loaded or lazy."""
-    return tuple(obj.lazy_shape or obj.shape)
-
-
 def _signal_key(obj: Any) -> tuple[Any, ...]:
     names = tuple(obj.array_annotations.get("channel_names", ()))
     rate = float(obj.sampling_rate.rescale("Hz").magnitude)
-    shape = _shape(obj)[1:]
+    shape = obj.true_shape[1:]
     return type(obj), obj.name, str(obj.dimensionality), obj.dtype, rate, shape, names
 
 
@@ -235,7 +230,7 @@ def _table_key(obj: Any) -> tuple[Any, ...]:
     waveforms = getattr(obj, "waveforms", None)
     shape = None if waveforms is None else (waveforms.shape[1:], str(waveforms.dimensionality))
     identity = str(obj.annotations.get("id", ""))
-    width = _shape(obj)[1:]
+    width = obj.true_shape[1:]
     extra = tuple(sorted(map(str, obj.array_annotations)))
     return type(obj), obj.name, identity, str(obj.dimensionality), width, shape, extra
 
@@ -244,7 +239,7 @@ def _signal(number: int, runs: list[tuple[int, Any]]) -> SignalStream:
     first = runs[0][1]
     objects = [obj for _, obj in runs]
     clock, ticks = exact_clock(float(obj.t_start.rescale("s").magnitude) for obj in objects)
-    counts = [_shape(obj)[0] for obj in objects]
+    counts = [obj.true_shape[0] for obj in objects]
     return SignalStream(
         index=number,
         id=str(first.annotations.get("stream_id", number)),
@@ -255,7 +250,7 @@ def _signal(number: int, runs: list[tuple[int, Any]]) -> SignalStream:
         channels=_channels(first),
         runs=run_table(counts, ticks, [segment for segment, _ in runs]),
         clock=clock,
-        item_shape=_shape(first)[1:],
+        item_shape=first.true_shape[1:],
         annotations=first.annotations,
     )
 
@@ -263,7 +258,7 @@ def _signal(number: int, runs: list[tuple[int, Any]]) -> SignalStream:
 def _channels(obj: DataObject) -> Channels:
     """Make the channels table of a signal from its array annotations."""
     arrays = dict(obj.array_annotations)
-    shape = _shape(obj)
+    shape = obj.true_shape
     count = 1 if isinstance(obj, ImageSequence) else shape[1]
     names = arrays.pop("channel_names", [f"ch{at}" for at in range(count)])
     ids = arrays.pop("channel_ids", range(count))
@@ -279,7 +274,7 @@ def _channels(obj: DataObject) -> Channels:
 def _table(number: int, runs: list[tuple[int, Any]]) -> TableStream:
     first = runs[0][1]
     kind = next(kind for cls, kind in TABLE_KINDS if isinstance(first, cls))
-    counts = np.array([_shape(obj)[0] for _, obj in runs], np.int64)
+    counts = np.array([obj.true_shape[0] for _, obj in runs], np.int64)
     name = first.name or f"{kind} {number}"
     label = str(first.annotations.get("id", number))
     spikes = kind == "spikes"
@@ -309,14 +304,14 @@ def _columns(obj: Any, kind: str) -> Iterator[tuple[str, Any]]:
         if obj.waveforms is not None:
             yield "waveform", (obj.waveforms.dtype, obj.waveforms.shape[1:])
     elif kind == "samples":
-        yield "value", (obj.dtype, _shape(obj)[1:])
+        yield "value", (obj.dtype, obj.true_shape[1:])
     else:
         yield "label", object
         if kind == "epochs":
             yield "duration", np.float64
     if kind != "samples":
         for name, column in obj.array_annotations.items():
-            if len(column) == _shape(obj)[0]:
+            if len(column) == obj.true_shape[0]:
                 yield str(name), object if column.dtype.kind == "U" else column.dtype
 
 

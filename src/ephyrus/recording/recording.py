@@ -420,9 +420,9 @@ class Recording:
         -------
         list of Block
         """
-        from ephyrus.recording.tree import read_blocks
+        from ephyrus.recording.tree import TreeOptions, read_blocks
 
-        return read_blocks(self, lazy=lazy)
+        return read_blocks(self, TreeOptions(lazy=lazy))
 
     def to_xarray(self, stream: StreamKey | SignalStream = 0, **selection: Any) -> Any:
         """Give a signal as an ``xarray.DataArray`` (extra ``xarray``); see `frames.to_xarray`."""

@@ -97,22 +97,11 @@ class GroupMembers:
         return getattr(self.block.segments[segment], children)[position]
 
 
-def read_blocks(recording: Recording, *, lazy: bool = False) -> list[Block]:
-    """Give all blocks of a recording.
-
-    Parameters
-    ----------
-    recording : Recording
-        An open recording.
-    lazy : bool
-        Make objects that load their data when asked to.
-
-    Returns
-    -------
-    list of Block
-    """
-    options = TreeOptions(lazy=lazy)
-    return [read_block(recording, index, options) for index in range(len(recording.blocks))]
+def read_blocks(recording: Recording, options: TreeOptions) -> list[Block]:
+    """Give all blocks of a recording; raises as `read_block`."""
+    options = _checked(recording, options)
+    own = _own_blocks(recording, options)
+    return [_block(recording, index, options, own) for index in range(len(recording.blocks))]
 
 
 def read_block(recording: Recording, block_index: int, options: TreeOptions) -> Block:
@@ -128,10 +117,17 @@ def read_block(recording: Recording, block_index: int, options: TreeOptions) -> 
         If the format has no such `signal_group_mode`, or groups of events or epochs are asked for.
     """
     options = _checked(recording, options)
-    info = _item(recording.blocks, block_index, "block", recording)
-    own = _own_block(recording, block_index, options)
+    _item(recording.blocks, block_index, "block", recording)
+    return _block(recording, block_index, options, _own_blocks(recording, options))
+
+
+def _block(
+    recording: Recording, block_index: int, options: TreeOptions, own: Sequence[Block] | None
+) -> Block:
+    """Make a block, or give as much as the options ask for of the one that the format holds."""
     if own is not None:
-        return _part_of_block(recording, own, block_index, options)
+        return _part_of_block(recording, own[block_index], block_index, options)
+    info = recording.blocks[block_index]
     block = Block(
         name=info.name,
         file_origin=recording.path,
@@ -150,8 +146,8 @@ def read_block(recording: Recording, block_index: int, options: TreeOptions) -> 
     else:
         arena = Arena()
         block.segments.extend(
-            _filled_segment(recording, segment, own, options, arena.empty)
-            for segment, own in zip(segments, children, strict=True)
+            _filled_segment(recording, segment, addresses, options, arena.empty)
+            for segment, addresses in zip(segments, children, strict=True)
         )
     block.groups.extend(_groups(recording, block, children, options))
     return block
@@ -165,9 +161,10 @@ def read_segment(
     _item(recording.blocks, block_index, "block", recording)
     segments = _segments_of(recording, block_index)
     number = _item(segments, seg_index, "segment", recording)
-    own = _own_block(recording, block_index, options)
+    own = _own_blocks(recording, options)
     if own is not None:
-        return _part_of_segment(recording, own.segments[seg_index], number, options)
+        segment = own[block_index].segments[seg_index]
+        return _part_of_segment(recording, segment, number, options)
     return _segment(recording, number, options)
 
 
@@ -231,13 +228,10 @@ def _item(items: Sequence[Any], index: int, what: str, recording: Recording) -> 
     return items[index]
 
 
-def _own_block(recording: Recording, block_index: int, options: TreeOptions) -> Block | None:
-    """Give the block that a format keeps as an object tree itself, if it does."""
+def _own_blocks(recording: Recording, options: TreeOptions) -> Sequence[Block] | None:
+    """Give the blocks that a format holds as object trees itself, if it does."""
     read_own = getattr(recording.module, "read_blocks", None)
-    if read_own is None:
-        return None
-    blocks: list[Block] = read_own(recording.reading, lazy=options.lazy)
-    return blocks[block_index]
+    return None if read_own is None else read_own(recording.reading, lazy=options.lazy)
 
 
 def _part_of_block(recording: Recording, block: Block, index: int, options: TreeOptions) -> Block:

@@ -227,7 +227,7 @@ def _compare(full: Any, lazy: Any, what: str) -> None:
 
 def _compare_data(full: Any, lazy: Any, what: str) -> None:
     """Load a lazy object and compare it with the full one; its outside must not change by that."""
-    shape = lazy.shape if lazy.lazy_shape is None else lazy.lazy_shape
+    shape = lazy.true_shape
     require(shape == full.shape, f"{what}: shape {shape} when lazy, {full.shape} in full")
     keywords = {}
     if hasattr(full, "waveforms"):
