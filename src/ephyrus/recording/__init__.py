@@ -7,6 +7,16 @@ Knows no format, no HDF5 and no HTTP. A format module imports what it needs from
 from ephyrus.recording.clock import as_fraction, exact_clock, seconds
 from ephyrus.recording.declaration import Format, FormatModule, Opening, Option, Reading
 from ephyrus.recording.files import Access, ByteSource, FileSet
+from ephyrus.recording.grouping import (
+    Groups,
+    grouped,
+    joint_stretches,
+    segment_at,
+    stretch_starts,
+    table_runs,
+    time_ordered,
+    unit_counts,
+)
 from ephyrus.recording.layout import (
     checked_count,
     corrupt,
@@ -28,6 +38,7 @@ from ephyrus.recording.limits import (
     pieces,
     under_way,
 )
+from ephyrus.recording.packets import PacketedSignal, heads, read_channels, rows
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled
 from ephyrus.recording.streams import (
@@ -44,6 +55,7 @@ from ephyrus.recording.streams import (
     columns,
     run_table,
 )
+from ephyrus.recording.walk import PacketLayout, Walked, walk
 
 __all__ = [
     "HEADER_BYTES",
@@ -58,10 +70,13 @@ __all__ = [
     "FileSet",
     "Format",
     "FormatModule",
+    "Groups",
     "Limits",
     "NullProgress",
     "Opening",
     "Option",
+    "PacketLayout",
+    "PacketedSignal",
     "Problem",
     "Progress",
     "Reading",
@@ -71,6 +86,7 @@ __all__ = [
     "SignalStream",
     "TableStream",
     "Unit",
+    "Walked",
     "Waveforms",
     "as_fraction",
     "checked_count",
@@ -79,13 +95,24 @@ __all__ = [
     "decode",
     "exact_clock",
     "fixed_text",
+    "grouped",
+    "heads",
+    "joint_stretches",
     "pieces",
     "positive",
+    "read_channels",
     "read_entries",
     "read_struct",
     "read_text",
+    "rows",
     "run_table",
     "scaled",
     "seconds",
+    "segment_at",
+    "stretch_starts",
+    "table_runs",
+    "time_ordered",
     "under_way",
+    "unit_counts",
+    "walk",
 ]

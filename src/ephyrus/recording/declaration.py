@@ -9,7 +9,7 @@ afterwards.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ephyrus._logging import attach_handler
 from ephyrus.errors import FormatError
 from ephyrus.recording.files import FileSet
+from ephyrus.recording.indexcache import cached_columns
 from ephyrus.recording.limits import NullProgress, Progress
 from ephyrus.recording.streams import Problem, RecordingInfo, SignalStream, TableStream
 
@@ -251,6 +252,8 @@ class Opening:
         Told about long walks.
     problems : list of Problem
         What was noted.
+    format_name : str
+        Name of the format.
     """
 
     files: FileSet
@@ -258,6 +261,33 @@ class Opening:
     salvage: bool = False
     progress: Progress = field(default_factory=NullProgress)
     problems: list[Problem] = field(default_factory=list)
+    format_name: str = ""
+
+    def cached(
+        self,
+        name: str,
+        build: Callable[[], Mapping[str, NDArray[Any]]],
+        files: Sequence[str] = (),
+    ) -> Mapping[str, NDArray[Any]]:
+        """Give columns made by walking files; of large files they are kept for the next opening.
+
+        Parameters
+        ----------
+        name : str
+            What the columns are, among those of this format.
+        build : callable
+            Makes them: plain or structured numbers of one dimension. What it notes is kept too.
+        files : sequence of str
+            Names of the files they are made from (default: the main file).
+        """
+        purpose = {
+            "format": self.format_name,
+            "columns": name,
+            "salvage": self.salvage,
+            "options": sorted((key, repr(value)) for key, value in self.options.items()),
+        }
+        sources = tuple(files) or (self.files.name,)
+        return cached_columns(self.files, sources, purpose, self.problems, build)
 
     def note(
         self,
@@ -296,7 +326,9 @@ class FormatModule(Protocol):
     ``read_signal`` and ``read_table`` get checked arguments: streams of this recording, ranges
     within their length, channel positions as an integer array (or None for all, in order).
     Optional names: ``read_options(options, given)`` maps keywords of ``read_segment`` that are not
-    plain options; ``read_blocks(reading, lazy)`` replaces the derived object tree.
+    plain options; ``read_rows(reading, stream, rows, columns)`` gives the items of a spikes stream
+    at positions `rows` (ascending), so that one unit of several is read alone;
+    ``read_blocks(reading, lazy)`` replaces the derived object tree.
     """
 
     FORMAT: Format

@@ -22,8 +22,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ephyrus._shared.extras import optional_module
 from ephyrus.errors import FormatError, TruncatedError
+from ephyrus.recording.addresses import filesystem, is_url
 
 __all__ = [
     "Access",
@@ -42,12 +42,6 @@ Access = Literal["mmap", "pread"]
 _IMPOSSIBLE = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
 
 
-def is_url(path: str | os.PathLike[str]) -> bool:
-    """Tell whether `path` is an address for fsspec (``s3://...``) and not a local path."""
-    scheme, separator, _ = os.fspath(path).partition("://")
-    return bool(separator) and scheme.isalnum()
-
-
 class ByteSource(ABC):
     """Bounds-checked random access to the bytes of one file.
 
@@ -62,7 +56,11 @@ class ByteSource(ABC):
     ----------
     requests, bytes_read : int
         How often, and for how many bytes, the source was asked (diagnostics; not synchronised).
+    is_in_memory : bool
+        Arrays are views: asking for a long range costs nothing.
     """
+
+    is_in_memory = False
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
@@ -146,6 +144,8 @@ class ByteSource(ABC):
 class MemorySource(ByteSource):
     """Bytes that are in memory already."""
 
+    is_in_memory = True
+
     def __init__(self, name: str, data: bytes) -> None:
         super().__init__(name, len(data))
         self._data = data
@@ -159,6 +159,8 @@ class MemorySource(ByteSource):
 
 class MappedSource(ByteSource):
     """A local file, mapped into memory read-only."""
+
+    is_in_memory = True
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
@@ -286,7 +288,7 @@ class FileSet:
                 raise FileNotFoundError(f"no file {path!r} in memory; there are {[*self._memory]}")
             return path
         if is_url(path):
-            self._filesystem, inner = _filesystem(path, self.storage_options)
+            self._filesystem, inner = filesystem(path, self.storage_options)
             if not self._filesystem.exists(inner):
                 raise FileNotFoundError(f"{path}: no such file or folder")
             return inner
@@ -404,6 +406,12 @@ class FileSet:
         status = Path(self.path).stat()
         return status.st_size, status.st_mtime
 
+    def status(self, name: str) -> os.stat_result | None:
+        """Give size and times of a local file of the recording; None elsewhere."""
+        if self._memory is not None or self._filesystem is not None:
+            return None
+        return Path(self._below(name)).stat()
+
     def close(self) -> None:
         """Close every file; a later :meth:`source` opens it again."""
         with self._lock:
@@ -481,14 +489,3 @@ class FileSet:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]  # a recipe: opened anew where it is unpickled
-
-
-def _filesystem(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
-    """Give the fsspec file system and the path on it for an address."""
-    fsspec = optional_module("fsspec", "cloud", f"Opening {url}")
-    try:
-        return fsspec.core.url_to_fs(url, **options)  # type: ignore[no-any-return]  # fsspec has no types
-    except ImportError as error:  # each kind of address has a package of its own
-        raise OSError(f"{url}: this kind of address needs another package: {error}") from error
-    except ValueError as error:
-        raise OSError(f"{url}: {error}") from error

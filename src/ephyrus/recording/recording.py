@@ -95,6 +95,7 @@ class Recording:
             module.FORMAT.option_values(self._options),
             salvage=salvage,
             progress=progress or NullProgress(),
+            format_name=module.FORMAT.name,
         )
         try:
             header = module.parse_header(opening)
@@ -270,6 +271,21 @@ class Recording:
         nbytes = sum(found.columns[name].itemsize for name in wanted) * (stop - start)
         self.limits.check_read(nbytes, found.name)
         return self._module.read_table(self._reading, found, start, stop, wanted)
+
+    def read_unit(
+        self, stream: TableStream, run: int, unit: int, start: int, stop: int, names: list[str]
+    ) -> dict[str, NDArray[Any]]:
+        """Read columns of items [start, stop) of one unit within a run; parameters are checked."""
+        rows = self.unit_rows(stream, run)[unit][start:stop]
+        first = int(stream.runs["first"][run])
+        read_rows = getattr(self._module, "read_rows", None)
+        if read_rows is not None:
+            nbytes = sum(stream.columns[name].itemsize for name in names) * rows.size
+            self.limits.check_read(nbytes, stream.name)
+            return dict(read_rows(self._reading, stream, rows + first, names))
+        begin, end = int(rows[0]), int(rows[-1]) + 1
+        found = self.read_table(stream, first + begin, first + end, names)
+        return {name: column[rows - begin] for name, column in found.items()}
 
     def read_scaled(
         self,

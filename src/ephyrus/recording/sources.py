@@ -175,10 +175,7 @@ class TableItems:
         first = int(stream.runs["first"][self.run])
         if len(stream.units) <= 1:
             return self.recording.read_table(stream, first + start, first + stop, names)
-        rows = self.recording.unit_rows(stream, self.run)[self.unit][start:stop]
-        begin, end = int(rows[0]), int(rows[-1]) + 1
-        found = self.recording.read_table(stream, first + begin, first + end, names)
-        return {name: column[rows - begin] for name, column in found.items()}
+        return self.recording.read_unit(stream, self.run, self.unit, start, stop, names)
 
     def _values(self, raw: NDArray[Any]) -> NDArray[Any]:
         table = self._stream.channels
