@@ -243,6 +243,17 @@ def test_columns_that_depend_on_each_other(broken):
         laws.check_columns(rec)
 
 
+def test_rows_that_are_others(broken):
+    def read_rows(reading, stream, rows, columns):
+        return toy.read_rows(reading, stream, rows[::-1], columns)
+
+    with (
+        broken(read_rows=read_rows).open() as rec,
+        pytest.raises(AssertionError, match="read_rows differs"),
+    ):
+        laws.check_rows(rec, "seed")
+
+
 def test_time_that_goes_back(broken):
     def index(opening, header):
         return toy.index(opening, header)[::-1]

@@ -215,7 +215,21 @@ def read_table(reading, stream, start, stop, columns):
     return {name: made[name] for name in columns}
 
 
-NAMES = ("FORMAT", "sniff", "parse_header", "index", "describe", "read_signal", "read_table")
+def read_rows(reading, stream, rows, columns):
+    found = read_table(reading, stream, 0, stream.length, columns)
+    return {name: column[rows] for name, column in found.items()}
+
+
+NAMES = (
+    "FORMAT",
+    "sniff",
+    "parse_header",
+    "index",
+    "describe",
+    "read_signal",
+    "read_table",
+    "read_rows",
+)
 
 
 def variant(monkeypatch, name: str, **changed) -> ModuleType:

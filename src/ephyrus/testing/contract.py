@@ -141,6 +141,7 @@ class FormatContract:
         """Columns are the same alone and together."""
         with subject.open() as rec:
             laws.check_columns(rec)
+            laws.check_rows(rec, subject.title)
 
     def test_ticks(self, subject: Subject) -> None:
         """Times never decrease within a run; unit counts agree with the unit column."""

@@ -23,6 +23,7 @@ __all__ = [
     "check_channel_selection",
     "check_columns",
     "check_lazy",
+    "check_rows",
     "check_scaling",
     "check_slices",
     "check_ticks",
@@ -128,6 +129,20 @@ def check_columns(rec: Recording) -> None:
             require(same(alone[name], full[name]), f"{table.id!r}: {name!r} alone differs")
         turned = rec.read_table(table, columns=list(table.columns)[::-1])
         require(same(turned, full), f"{table.id!r}: columns in another order differ")
+
+
+def check_rows(rec: Recording, seed: str) -> None:
+    """Check that items read by their positions are those of the full read."""
+    read_rows = getattr(rec.module, "read_rows", None)
+    for table in rec.tables if read_rows is not None else ():
+        if table.kind != "spikes":
+            continue
+        full = read_all(rec, table)
+        some = generator(seed, 3).random(table.length) < 0.5
+        for rows in (np.arange(table.length), np.flatnonzero(some), np.empty(0, np.intp)):
+            found = read_rows(rec.reading, table, rows, list(table.columns))
+            wanted = {name: column[rows] for name, column in full.items()}
+            require(same(found, wanted), f"{table.id!r}: read_rows differs from read_table")
 
 
 def check_ticks(rec: Recording) -> None:
