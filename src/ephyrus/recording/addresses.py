@@ -1,14 +1,15 @@
-"""Addresses of files elsewhere (``s3://...``): told from paths, opened through fsspec."""
+"""Where files are: addresses elsewhere (``s3://...``) through fsspec, and what is in a folder."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from ephyrus._shared.extras import optional_module
 
-__all__ = ["filesystem", "is_url"]
+__all__ = ["entries", "entries_in_memory", "filesystem", "is_url"]
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
@@ -26,3 +27,39 @@ def filesystem(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
         raise OSError(f"{url}: this kind of address needs another package: {error}") from error
     except ValueError as error:
         raise OSError(f"{url}: {error}") from error
+
+
+def entries(filesystem: Any, folder: str) -> Iterator[tuple[str, str]]:
+    """Give the names in a folder and what they name: "file", "directory" or something else.
+
+    Parameters
+    ----------
+    filesystem : fsspec.AbstractFileSystem or None
+        None: the local one.
+    folder : str
+        The folder's path on it.
+    """
+    if filesystem is not None:
+        for entry in filesystem.ls(folder, detail=True):
+            yield PurePosixPath(entry["name"]).name, entry["type"]
+        return
+    with os.scandir(folder) as found:
+        for each in found:
+            yield each.name, _kind(each)
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_file():
+        return "file"
+    return "directory" if entry.is_dir() else "other"  # sockets, broken links
+
+
+def entries_in_memory(names: Iterable[str], below: str) -> Iterator[tuple[str, str]]:
+    """Give the same for files in memory; at the top every file is listed by its whole name."""
+    prefix = f"{below.rstrip('/')}/" if below else ""
+    inner = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    for name in inner:
+        if not below or "/" not in name:
+            yield name, "file"
+    for folder in {name.partition("/")[0] for name in inner if name.find("/") > 0}:
+        yield folder, "directory"

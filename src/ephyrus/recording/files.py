@@ -13,7 +13,7 @@ import mmap
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ephyrus.errors import FormatError, TruncatedError
-from ephyrus.recording.addresses import filesystem, is_url
+from ephyrus.recording.addresses import entries, entries_in_memory, filesystem, is_url
 
 __all__ = [
     "Access",
@@ -331,16 +331,19 @@ class FileSet:
         """The main file."""
         return self.source(self.name)
 
-    def names(self) -> list[str]:
-        """Names of all files in the recording's folder, sorted."""
+    def names(self, below: str = "") -> list[str]:
+        """Names of all files in the recording's folder, or in the folder `below` it, sorted."""
+        return sorted(name for name, kind in self._entries(below) if kind == "file")
+
+    def folders(self, below: str = "") -> list[str]:
+        """Names of the folders in the recording's folder, or in the folder `below` it, sorted."""
+        return sorted(name for name, kind in self._entries(below) if kind == "directory")
+
+    def _entries(self, below: str) -> Iterator[tuple[str, str]]:
+        """Give names in a folder and what they name: "file", "directory" or something else."""
         if self._memory is not None:
-            return sorted(self._memory)
-        if self._filesystem is not None:
-            listing = self._filesystem.ls(self._folder(), detail=True)
-            return sorted(
-                PurePosixPath(entry["name"]).name for entry in listing if entry["type"] == "file"
-            )
-        return sorted(entry.name for entry in os.scandir(self._folder()) if entry.is_file())
+            return entries_in_memory(self._memory, below)
+        return entries(self._filesystem, self._below(below) if below else self._folder())
 
     def find(self, name: str) -> str | None:
         """Give the name under which `name` is in the folder, whatever the case, or None."""

@@ -15,7 +15,7 @@ from ephyrus.recording.arena import Allocate
 from ephyrus.recording.declaration import Format, FormatModule, Opening, Reading
 from ephyrus.recording.files import FileSet
 from ephyrus.recording.limits import PIECE_BYTES, Limits, NullProgress, Progress, pieces
-from ephyrus.recording.scale import scaled
+from ephyrus.recording.scale import scaled, scaled_dtype
 from ephyrus.recording.select import (
     ChannelSelection,
     StreamKey,
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ephyrus.core import Block
 
 __all__ = ["Recording"]
+
+SCALED_BYTES = 8 * 2**20  # stored numbers that are scaled at once: they are still in the cache
 
 _NO_RUNS = np.empty(0, np.intp)
 _NO_RUNS.flags.writeable = False
@@ -217,11 +219,7 @@ class Recording:
         found = self.signal(stream)
         start, stop = item_range(start, stop, found.length, found.name)
         chosen = channel_positions(found, channels)
-        width = len(found.channels) if chosen is None else len(chosen)
-        if len(found.item_shape) == 1:
-            self.limits.check_read((stop - start) * width * found.dtype.itemsize, found.name)
-        else:
-            self.limits.check_read((stop - start) * found.item_bytes, found.name)
+        self.limits.check_read((stop - start) * _item_bytes(found, chosen), found.name)
         return self._module.read_signal(self._reading, found, start, stop, chosen)
 
     def read_table(
@@ -316,13 +314,22 @@ class Recording:
         """
         found = self.signal(stream)
         chosen = channel_positions(found, channels)
-        raw = self.read_signal(found, start, stop, chosen)
+        start, stop = item_range(start, stop, found.length, found.name)
+        item_bytes = _item_bytes(found, chosen)
+        self.limits.check_read(item_bytes * (stop - start), found.name)
         table = found.channels
-        if len(found.item_shape) > 1:
-            return scaled(raw, table.gain[0], table.offset[0], dtype=dtype, allocate=allocate)
-        picked = slice(None) if chosen is None else chosen
+        picked: Any = slice(None) if chosen is None else chosen
+        picked = 0 if len(found.item_shape) > 1 else picked
         gain, offset = table.gain[picked], table.offset[picked]
-        return scaled(raw, gain, offset, dtype=dtype, allocate=allocate)
+        if item_bytes * (stop - start) <= SCALED_BYTES:
+            raw = self.read_signal(found, start, stop, chosen)
+            return scaled(raw, gain, offset, dtype=dtype, allocate=allocate)
+        shape = found.item_shape if chosen is None else (len(chosen),)
+        result = allocate((stop - start, *shape), dtype or scaled_dtype(found.dtype))
+        for first, last in pieces(start, stop, item_bytes, SCALED_BYTES):
+            raw = self.read_signal(found, first, last, chosen)
+            scaled(raw, gain, offset, dtype=dtype, out=result[first - start : last - start])
+        return result
 
     def chunks(
         self,
@@ -465,6 +472,13 @@ class Recording:
         from ephyrus.recording.plot import plot_recording
 
         return plot_recording(self, **options)
+
+
+def _item_bytes(stream: SignalStream, channels: NDArray[np.intp] | None) -> int:
+    """Give the stored bytes of one item of the chosen channels."""
+    if channels is None or len(stream.item_shape) > 1:
+        return stream.item_bytes
+    return len(channels) * stream.dtype.itemsize
 
 
 def _reopened(

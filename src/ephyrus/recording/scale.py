@@ -35,6 +35,7 @@ def scaled(
     *,
     dtype: np.dtype[Any] | None = None,
     allocate: Allocate = np.empty,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Give ``raw * gain + offset`` as a new array.
 
@@ -48,6 +49,8 @@ def scaled(
         Float type of the result (default: :func:`scaled_dtype` of the stored type).
     allocate : callable
         ``allocate(shape, dtype)`` makes the result, uninitialised and in C order.
+    out : ndarray, optional
+        The result, of the right shape and type and in C order.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def scaled(
     """
     kind = scaled_dtype(raw.dtype) if dtype is None else np.dtype(dtype)
     factors, shifts = _collapsed(gain, kind), _collapsed(offset, kind)
-    result = allocate(raw.shape, kind)
+    result = allocate(raw.shape, kind) if out is None else out
     if not result.size:
         return result
     if factors.ndim == 0 and factors == 1:
