@@ -16,6 +16,7 @@ import numpy as np
 import quantities as pq
 
 from ephyrus._shared.words import counted, one_line_text
+from ephyrus.core._deferred import Deferred
 from ephyrus.core._labels import LabelledPoints
 from ephyrus.core.analogsignal import AnalogSignal
 from ephyrus.core.baseneo import BaseNeo
@@ -23,7 +24,7 @@ from ephyrus.core.container import Container
 from ephyrus.core.epoch import Epoch
 from ephyrus.core.imagesequence import ImageSequence
 from ephyrus.core.irregularlysampledsignal import IrregularlySampledSignal
-from ephyrus.core.objectlist import Deferred, ObjectList
+from ephyrus.core.objectlist import ObjectList
 from ephyrus.core.regionofinterest import RegionOfInterest
 from ephyrus.core.segment import Segment
 from ephyrus.core.spiketrain import SpikeTrain

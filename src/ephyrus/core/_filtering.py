@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -85,9 +86,10 @@ def filterdata(
 
 
 def _filtered(
-    found: list[Any], dicts: list[Terms], objects: Classes, match: Match
+    objs: list[Any], dicts: list[Terms], objects: Classes, match: Match
 ) -> list[Any] | SpikeTrainList:
-    """Filter objects among which there are no doubles."""
+    """Filter objects among which there are no doubles; the result is always a new list."""
+    found = objs
     if match not in ("any", "all"):
         raise ValueError(f"match must be 'any' or 'all', not {match!r}")
     names = None if objects is None else _class_names(objects)
@@ -99,6 +101,8 @@ def _filtered(
                 found = _select(found, name, wanted)
         else:
             found = _select_any(found, terms)
+    if found is objs:  # it may be the inside of a child list
+        found = list(objs)
     kinds = set(map(type, found))
     if names == {"SpikeTrain"} or (kinds and all(issubclass(kind, SpikeTrain) for kind in kinds)):
         return SpikeTrainList._adopt((SpikeTrain,), found, None)
@@ -168,26 +172,28 @@ class Filterable:
         ['go']
         """
         own = cast("Container", self)
-        found: list[Any] = []
+        parts: list[list[Any]] = []
         owners = 0
         if data or objects is not None:
-            owners = _gather_data(own, found, recursive)
+            owners = _gather_data(own, parts, recursive)
         if container or objects is not None:
-            found.extend(own.container_children_recur if recursive else own.container_children)
+            inner = own.container_children_recur if recursive else own.container_children
+            parts.append(list(inner))
+        # one list is not copied: touching each of its objects takes as long as looking into some
+        found = parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
         if owners > 1:  # a group lists what a segment has
             found = list({id(obj): obj for obj in found}.values())
         return _filtered(found, _term_dicts(targdict, kwargs), objects, match)
 
 
-def _gather_data(container: Container, found: list[Any], recursive: bool) -> int:
-    """Append the data objects of a container to `found`; return how many containers had some."""
-    before = len(found)
-    for name in container._data_child_containers:
-        if container._lists.get(name):
-            found.extend(container._lists[name]._resolve_all())
-    owners = int(len(found) > before)
+def _gather_data(container: Container, parts: list[list[Any]], recursive: bool) -> int:
+    """Append the lists of data objects of a container; return how many containers had some."""
+    before = len(parts)
+    lists = map(container._lists.get, container._data_child_containers)
+    parts.extend(each._resolve_all() for each in lists if each)
+    owners = int(len(parts) > before)
     for inner in container.container_children if recursive else ():
-        owners += _gather_data(inner, found, recursive=True)
+        owners += _gather_data(inner, parts, recursive=True)
     return owners
 
 

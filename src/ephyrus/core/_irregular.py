@@ -11,6 +11,7 @@ import quantities as pq
 
 from ephyrus.core._channelsignal import ChannelSignal
 from ephyrus.core._quantitylists import joined_quantities
+from ephyrus.core._windows import window_index
 from ephyrus.core.basesignal import BaseSignal
 from ephyrus.core.lazy import ColumnSelection, Points, ScaledPoints, read_points
 from ephyrus.core.units import (
@@ -295,13 +296,9 @@ class IrregularTimes(ChannelSignal):
     def _windowed(self, t_start: float | None, t_stop: float | None) -> Self:
         """Copy the samples of a closed window."""
         times = self._times
-        first = -np.inf if t_start is None else t_start
-        last = np.inf if t_stop is None else t_stop
-        if bool(np.all(times[1:] >= times[:-1])):
-            start = int(np.searchsorted(times, first, side="left"))
-            stop = int(np.searchsorted(times, last, side="right"))
-            return self[start:stop]._independent()
-        keep = (times >= first) & (times <= last)
+        keep = window_index(times, t_start, t_stop)
+        if isinstance(keep, slice):
+            return self[keep]._independent()
         new = self[:0]._independent()._like(self.view(np.ndarray)[keep])
         new._times = times[keep]
         return new

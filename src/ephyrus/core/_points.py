@@ -16,6 +16,7 @@ import quantities as pq
 from ephyrus.core._arraydict import index_arrays
 from ephyrus.core._pointviews import PointViews
 from ephyrus.core._times import check_time_unit
+from ephyrus.core._windows import window_index
 from ephyrus.core.baseneo import copy_annotations
 from ephyrus.core.dataobject import DataObject
 from ephyrus.core.lazy import MAX_CHUNK_BYTES, Points, PointSource, chunk_bounds, read_points
@@ -27,20 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PointObject"]
 
-# Items that are compared at once, so that the result stays in the processor's cache.
-_BLOCK = 1 << 17
-
 # What a label is assumed to take when a lazy object is cut into pieces to be read.
 _LABEL_BYTES = 128
-
-
-def _is_sorted(data: NDArray[Any]) -> bool:
-    """Tell whether times never decrease."""
-    for start in range(0, len(data) - 1, _BLOCK):
-        part = data[start : start + _BLOCK + 1]
-        if (part[1:] < part[:-1]).any():
-            return False
-    return True
 
 
 class PointObject(PointViews, DataObject):
@@ -211,17 +200,7 @@ class PointObject(PointViews, DataObject):
 
     def _window_index(self, first: float | None, last: float | None) -> Any:
         """Return what indexes the times within a closed window: a slice or a mask."""
-        data = self.view(np.ndarray)
-        if _is_sorted(data):
-            start = 0 if first is None else int(np.searchsorted(data, first, side="left"))
-            stop = len(data) if last is None else int(np.searchsorted(data, last, side="right"))
-            return slice(start, max(start, stop))
-        keep = np.ones(len(data), dtype=np.bool_)
-        if first is not None:
-            keep &= data >= first
-        if last is not None:
-            keep &= data <= last
-        return keep
+        return window_index(self.view(np.ndarray), first, last)
 
     # --- lazy objects ---------------------------------------------------------------------
 

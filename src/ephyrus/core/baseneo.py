@@ -25,6 +25,7 @@ __all__ = [
     "merge_annotation",
     "merge_annotations",
     "merge_text",
+    "parent_attribute",
 ]
 
 Annotations: TypeAlias = dict[str, Any]
@@ -327,7 +328,7 @@ class BaseNeo:
             If objects of that class cannot hold this one.
         """
         classes: Any = type(self), type(obj)
-        attribute = _parent_attribute(*classes)
+        attribute = parent_attribute(*classes)
         if attribute is not None:
             setattr(self, attribute, obj)
             return
@@ -382,7 +383,7 @@ class BaseNeo:
 
 
 @lru_cache(maxsize=256)
-def _parent_attribute(child: Any, parent: Any) -> str | None:
+def parent_attribute(child: Any, parent: Any) -> str | None:
     """Name the attribute of class `child` that links to class `parent`; None if there is none."""
     classes = {cls.__name__ for cls in parent.__mro__}
     links = zip(child._parent_objects, child._parent_attrs, strict=True)

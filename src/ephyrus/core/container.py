@@ -18,6 +18,10 @@ from ephyrus.errors import MergeError
 if TYPE_CHECKING:
     from typing import Self
 
+    _Attribute = object  # editors and type checkers see the list, not a property
+else:
+    _Attribute = property
+
 __all__ = ["ChildList", "Container", "filterdata", "list_name", "unique_objs"]
 
 T = TypeVar("T", bound=BaseNeo)
@@ -65,8 +69,10 @@ class _Replaced(dict[int, tuple[Any, Any]]):
         return obj
 
 
-class ChildList(Generic[L]):
+class ChildList(_Attribute, Generic[L]):
     """A child list as attribute of a container class; assigning replaces its contents.
+
+    It is a property because Python looks those up in half the time.
 
     Parameters
     ----------
@@ -76,27 +82,32 @@ class ChildList(Generic[L]):
 
     def __init__(self, make: Callable[[Any], L]) -> None:
         self._make = make
-        self._name = ""
 
     def __set_name__(self, owner: type[Container], name: str) -> None:
-        self._name = name
+        make = self._make
 
-    @overload
-    def __get__(self, obj: None, owner: type[Any]) -> Self: ...
-    @overload
-    def __get__(self, obj: Container, owner: type[Any]) -> L: ...
-    def __get__(self, obj: Container | None, owner: type[Any]) -> Self | L:
-        if obj is None:
-            return self
-        found = obj._lists.get(self._name)
-        if found is None:
-            found = obj._lists.setdefault(self._name, self._make(obj))
-        return cast("L", found)
+        def get(obj: Container) -> ObjectList[Any]:
+            try:
+                return obj._lists[name]
+            except KeyError:
+                return obj._lists.setdefault(name, make(obj))
 
-    def __set__(self, obj: Container, value: Iterable[Any]) -> None:
-        own = self.__get__(obj, type(obj))
-        if own is not value:  # as it is after `obj.children += [...]`
-            own._replace(value)
+        def replace(obj: Container, value: Iterable[Any]) -> None:
+            own = get(obj)
+            if own is not value:  # as it is after `obj.children += [...]`
+                own._replace(value)
+
+        property.__init__(cast("property", self), get, replace)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, obj: None, owner: type[Any]) -> Self: ...
+        @overload
+        def __get__(self, obj: Container, owner: type[Any]) -> L: ...
+        def __get__(self, obj: Container | None, owner: type[Any]) -> Self | L: ...
+
+        def __set__(self, obj: Container, value: Iterable[Any]) -> None: ...
 
 
 class Container(BaseNeo, Filterable):

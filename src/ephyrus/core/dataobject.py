@@ -64,6 +64,8 @@ class DataObject(BaseNeo, UnitArray):
     _source: Any = None
     _annotations: Annotations | None = None
     _array_annotations: dict[str, Any] | None = None
+    # Left by a child list (see `objectlist.Marker`); never part of a deep copy or a pickle.
+    _marker: Any = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: ``__new__`` has made the object complete."""
@@ -315,7 +317,7 @@ class DataObject(BaseNeo, UnitArray):
         new = self._like(self.view(np.ndarray))
         new._source = self._source
         new.lazy_shape = self.lazy_shape
-        for attribute in self._parent_attrs:
+        for attribute in (*self._parent_attrs, "_marker"):
             new.__dict__.pop(attribute, None)
         return new
 
@@ -330,6 +332,7 @@ class DataObject(BaseNeo, UnitArray):
         state.update(self.__dict__)
         for attribute in self._parent_attrs:
             state.pop(attribute, None)
+        state.pop("_marker", None)
         for key, value in state.items():
             if type(value) in _SHARED or key == "_source":
                 continue
@@ -353,6 +356,7 @@ class DataObject(BaseNeo, UnitArray):
             if value is not None or not hasattr(cls, key)
         }
         del state["_dimensionality"]
+        state.pop("_marker", None)
         if "_array_annotations" in state:
             state["_array_annotations"] = dict(state["_array_annotations"])
         return _rebuild, (cls, self.view(np.ndarray), self._unit), state

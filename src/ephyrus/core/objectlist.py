@@ -1,9 +1,10 @@
 """ObjectList: the child lists of Block, Segment and Group.
 
 A list that admits only certain classes, each object once, and links what it
-admits to its parent. Membership is kept in a set of identities, so that filling
-a list costs the same per object however long it is. Items may be *deferred*: the
-list knows how many there are and loads one when it is touched.
+admits to its parent. Membership is kept in marks on the objects or in a set of
+identities, so that filling a list costs the same per object however long it is.
+Items may be *deferred*: the list knows how many there are and loads one when it is
+touched.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import copy
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, MutableSequence
-from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast, overload
 
-from ephyrus.core.baseneo import BaseNeo
+from ephyrus.core._deferred import Deferred, LazyCascadeLoader
+from ephyrus.core._marker import NO_MARKER, Marker, new_marker
+from ephyrus.core.baseneo import BaseNeo, parent_attribute
 
 if TYPE_CHECKING:
     from typing import Self
@@ -29,40 +32,6 @@ logger = logging.getLogger(__name__)
 
 # Held while a loaded object takes the place of its deferred item, never while it is loaded.
 _PLACING = threading.Lock()
-
-
-class LazyCascadeLoader(Protocol):
-    """What makes the objects of deferred items, a reader for instance."""
-
-    def load_lazy_cascade(self, address: Any, lazy: bool) -> Any:
-        """Return the object that `address` stands for.
-
-        Parameters
-        ----------
-        address : object
-            What the reader put into the list.
-        lazy : bool
-            True for an object whose data stay in the file until they are asked for.
-        """
-
-
-class Deferred:
-    """An item that is not loaded yet; once loaded, the one place that knows it."""
-
-    __slots__ = ("address", "lazy", "loaded", "loader")
-
-    def __init__(self, address: Any, loader: LazyCascadeLoader, lazy: bool) -> None:
-        self.address = address
-        self.loader = loader
-        self.lazy = lazy
-        # setdefault on a dict is atomic: two threads that load at once get one object
-        self.loaded: dict[str, Any] = {}
-
-    def load(self) -> Any:
-        if "object" not in self.loaded:
-            loaded = self.loader.load_lazy_cascade(self.address, self.lazy)
-            return self.loaded.setdefault("object", loaded)
-        return self.loaded["object"]
 
 
 class ObjectList(MutableSequence[T]):
@@ -86,7 +55,7 @@ class ObjectList(MutableSequence[T]):
         If `allowed_contents` names something that is not a BaseNeo class.
     """
 
-    __slots__ = ("_ids", "_items", "_pending", "allowed_contents", "parent")
+    __slots__ = ("_allowed", "_ids", "_items", "_marker", "_parent", "_pending")
 
     #: what is raised for an object of a class that is not allowed
     _wrong_type: type[Exception] = TypeError
@@ -100,11 +69,15 @@ class ObjectList(MutableSequence[T]):
         for cls in classes:
             if not (isinstance(cls, type) and issubclass(cls, BaseNeo)):
                 raise TypeError(f"an ObjectList holds objects derived from BaseNeo, not {cls!r}")
-        self.allowed_contents: tuple[type[Any], ...] = classes
-        self.parent = parent
+        self._allowed: tuple[type[Any], ...] = classes
+        self._parent = parent
         self._items: list[Any] = []
         self._ids: set[int] | None = None  # made when first needed: unpickling renews all ids
         self._pending = 0
+        # where moves are to be logged, no object is taken in the short way: asking that again
+        # for each would be a fifth of the time it takes
+        short = parent is not None and not logger.isEnabledFor(logging.DEBUG)
+        self._marker = new_marker(classes, parent) if short else NO_MARKER
 
     @classmethod
     def _adopt(
@@ -112,12 +85,33 @@ class ObjectList(MutableSequence[T]):
     ) -> Self:
         """Make a list around `items`, unchecked and unlinked."""
         new = cls.__new__(cls)
-        new.allowed_contents = allowed
-        new.parent = parent
+        new._allowed = allowed
+        new._parent = parent
         new._items = items
         new._ids = None
         new._pending = 0
+        new._marker = NO_MARKER
         return new
+
+    @property
+    def allowed_contents(self) -> tuple[type[Any], ...]:
+        """Classes of objects that may be in the list."""
+        return self._allowed
+
+    @allowed_contents.setter
+    def allowed_contents(self, classes: tuple[type[Any], ...]) -> None:
+        self._load_ids()
+        self._allowed = classes
+
+    @property
+    def parent(self) -> Container | None:
+        """Object that becomes the parent of every object that is taken in."""
+        return self._parent
+
+    @parent.setter
+    def parent(self, parent: Container | None) -> None:
+        self._load_ids()
+        self._parent = parent
 
     # --- deferred items ---------------------------------------------------------------
     def _defer(
@@ -125,14 +119,8 @@ class ObjectList(MutableSequence[T]):
     ) -> None:
         """Append one item per address, to be loaded when it is touched.
 
-        Parameters
-        ----------
-        addresses : iterable of object
-            Passed to ``loader.load_lazy_cascade(address, lazy)``, one at a time.
-        loader : LazyCascadeLoader
-            Makes the objects; each is kept and linked to this list's parent.
-        lazy : bool, default False
-            Passed on to the loader.
+        Each address is passed to ``loader.load_lazy_cascade(address, lazy)`` once; the object is
+        kept and linked to this list's parent.
         """
         self._load_ids()
         added = [Deferred(address, loader, lazy) for address in addresses]
@@ -163,17 +151,19 @@ class ObjectList(MutableSequence[T]):
 
     # --- admission --------------------------------------------------------------------
     def _load_ids(self) -> set[int]:
+        """Return the identities of the items, by which the list knows them from now on."""
         if self._ids is None:
             self._ids = {id(item) for item in self._items if type(item) is not Deferred}
+            self._marker = NO_MARKER
         return self._ids
 
     def _check_type(self, obj: Any) -> None:
-        if isinstance(obj, self.allowed_contents):
+        if isinstance(obj, self._allowed):
             return
         stands_for = getattr(obj, "proxy_for", None)
-        if isinstance(stands_for, type) and issubclass(stands_for, self.allowed_contents):
+        if isinstance(stands_for, type) and issubclass(stands_for, self._allowed):
             return
-        allowed = " or ".join(cls.__name__ for cls in self.allowed_contents)
+        allowed = " or ".join(cls.__name__ for cls in self._allowed)
         raise self._wrong_type(f"this list holds {allowed} objects, not {type(obj).__name__}")
 
     def _check(self, obj: Any) -> None:
@@ -186,7 +176,7 @@ class ObjectList(MutableSequence[T]):
             )
 
     def _link(self, obj: Any) -> None:
-        parent = self.parent
+        parent = self._parent
         if parent is None:
             return
         for old in obj.parents if logger.isEnabledFor(logging.DEBUG) else ():
@@ -196,40 +186,46 @@ class ObjectList(MutableSequence[T]):
 
     def _link_all(self, parent: Container) -> None:
         """Make `parent` that of this list, just copied, and of its items."""
-        self.parent = parent
-        classes = {cls.__name__ for cls in type(parent).__mro__}
-        links: dict[type[Any], str] = {}
+        self._parent = parent
+        attribute: Any = parent_attribute
         for item in self._items:
-            if type(item) is Deferred:
-                continue
-            if type(item) not in links:
-                names = zip(item._parent_objects, item._parent_attrs, strict=True)
-                links[type(item)] = next(attr for name, attr in names if name in classes)
-            setattr(item, links[type(item)], parent)
+            if type(item) is not Deferred:
+                setattr(item, attribute(type(item), type(parent)), parent)
 
     def _admit(self, objects: Iterable[Any]) -> list[Any]:
         """Check all of `objects` before any is taken in, then note and link them."""
         new = list(objects)
         ids = self._load_ids()
-        fresh: set[int] = set()
-        for obj in new:
-            self._check(obj)
-            if id(obj) in fresh:
-                raise ValueError(f"the same {type(obj).__name__} is given twice")
-            fresh.add(id(obj))
-        for obj in new:
+        fresh = set(map(id, new))
+        allowed = all(issubclass(kind, self._allowed) for kind in set(map(type, new)))
+        if not allowed or len(fresh) < len(new) or not ids.isdisjoint(fresh):
+            self._check_each(new)
+        for obj in new if self._parent is not None else ():
             self._link(obj)
         ids |= fresh
         return new
 
+    def _check_each(self, objects: list[Any]) -> None:
+        """Raise the error of the first of several objects that may not be taken in."""
+        fresh: set[int] = set()
+        for obj in objects:
+            self._check(obj)
+            if id(obj) in fresh:
+                raise ValueError(f"the same {type(obj).__name__} is given twice")
+            fresh.add(id(obj))
+
     def _forget(self, items: Iterable[Any]) -> None:
         """Strike `items`, which have just left the list, from the books."""
+        self._rearranged()
         ids = self._load_ids()
         for item in items:
             if type(item) is Deferred:
                 self._pending -= 1
             else:
                 ids.discard(id(item))
+
+    def _rearranged(self) -> None:
+        """Learn that items have left or change their places; here, nothing depends on it."""
 
     # --- reading ----------------------------------------------------------------------
     def __len__(self) -> int:
@@ -302,8 +298,7 @@ class ObjectList(MutableSequence[T]):
     def __repr__(self) -> str:
         return repr(self._resolve_all())
 
-    def __str__(self) -> str:
-        return str(self._resolve_all())
+    __str__ = __repr__
 
     # --- changing ---------------------------------------------------------------------
     def append(self, value: T) -> None:
@@ -316,6 +311,17 @@ class ObjectList(MutableSequence[T]):
         ValueError
             If it is in the list already.
         """
+        marker = self._marker
+        if type(value) is marker.kind:
+            obj: Any = value
+            carried: Marker | None = obj._marker
+            if carried is not marker:
+                if carried is not None:
+                    carried.kind = None  # the list that it is of no longer knows all its items
+                obj.segment = self._parent
+                obj._marker = marker
+                self._items.append(obj)
+                return
         self._check(value)
         self._link(value)
         self._load_ids().add(id(value))
@@ -401,12 +407,14 @@ class ObjectList(MutableSequence[T]):
 
     def clear(self) -> None:
         """Remove all objects."""
+        self._rearranged()
         self._items.clear()
         self._ids = None
         self._pending = 0
 
     def reverse(self) -> None:
         """Reverse the order in place."""
+        self._rearranged()
         self._items.reverse()
 
     def sort(self, *, key: Callable[[T], Any] | None = None, reverse: bool = False) -> None:
@@ -420,7 +428,9 @@ class ObjectList(MutableSequence[T]):
         reverse : bool, default False
             Sort in descending order.
         """
-        self._resolve_all().sort(key=cast("Any", key), reverse=reverse)
+        items = self._resolve_all()
+        self._rearranged()
+        items.sort(key=cast("Any", key), reverse=reverse)
 
     def _replace(self, values: Iterable[T]) -> None:
         """Make `values` the whole contents (what assigning to a child list does)."""
@@ -439,11 +449,11 @@ class ObjectList(MutableSequence[T]):
     # --- copying ----------------------------------------------------------------------
     def __copy__(self) -> Self:
         """Return a list of its own with the same objects, which keep their parent."""
-        return self._adopt(self.allowed_contents, list(self._resolve_all()), None)
+        return self._adopt(self._allowed, list(self._resolve_all()), None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a list of copies without parent (copying a container sets the links)."""
-        new = self._adopt(self.allowed_contents, [], None)
+        new = self._adopt(self._allowed, [], None)
         memo[id(self)] = new
         known, add = memo.get, new._items.append
         for item in self._resolve_all():
@@ -468,14 +478,15 @@ class ObjectList(MutableSequence[T]):
         self._items = packed
         self._ids = None
         self._pending = 0
+        self._marker = NO_MARKER
 
     def __reduce__(self) -> tuple[Any, ...]:
         # in the state, not the arguments: objects and their parents refer to each other
-        state = (self.allowed_contents, self._packed(), self.parent)
+        state = (self._allowed, self._packed(), self._parent)
         return _rebuild_list, (type(self),), state
 
     def __setstate__(self, state: tuple[tuple[type[Any], ...], Any, Any]) -> None:
-        self.allowed_contents, packed, self.parent = state
+        self._allowed, packed, self._parent = state
         self._unpack(packed)
 
 

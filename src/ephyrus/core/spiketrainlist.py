@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 import numpy as np
 import quantities as pq
 
+from ephyrus.core._deferred import Deferred
+from ephyrus.core._multiplexed import Multiplexed, plain, shared_out
 from ephyrus.core._times import check_range, time_values
-from ephyrus.core.baseneo import check_annotations
-from ephyrus.core.objectlist import Deferred, ObjectList
+from ephyrus.core.objectlist import ObjectList
 from ephyrus.core.spiketrain import SpikeTrain
-from ephyrus.core.units import SECOND, UnitInfo, convert, quantity, scalar_in, seconds
+from ephyrus.core.units import SECOND, convert, quantity, scalar_in, seconds
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,102 +27,6 @@ __all__ = ["SpikeTrainList"]
 
 _ZERO = quantity(0.0, SECOND)
 _ZERO.flags.writeable = False
-
-
-class _Multiplexed:
-    """Spikes of several channels in two arrays; makes the train of a channel when asked.
-
-    Parameters
-    ----------
-    times : ndarray of float64, shape (spike,)
-        In `unit`.
-    ids : ndarray, shape (spike,)
-        Channel of each spike.
-    channels : list
-        Channel of each train, in order.
-    unit : UnitInfo
-    extent : tuple of float
-        Beginning and end of every train, in `unit`.
-    annotations : list of dict
-        Of each train.
-    """
-
-    def __init__(
-        self,
-        times: NDArray[np.float64],
-        ids: NDArray[Any],
-        channels: list[Any],
-        unit: UnitInfo,
-        extent: tuple[float, float],
-        annotations: list[dict[str, Any]],
-    ) -> None:
-        self.times = times
-        self.ids = ids
-        self.channels = channels
-        self.unit = unit
-        self.extent = extent
-        self.annotations = annotations
-        positions = _positions(ids, channels)
-        self._order = np.argsort(positions, kind="stable")
-        self._bounds = np.searchsorted(positions[self._order], np.arange(len(channels) + 1))
-
-    @property
-    def arguments(self) -> tuple[Any, ...]:
-        """What this was made of: plain values, for a pickle."""
-        return self.times, self.ids, self.channels, self.unit, self.extent, self.annotations
-
-    def of_channel(self, position: int) -> NDArray[np.float64]:
-        """Return the times of one train, in the order given; a new array."""
-        start, stop = self._bounds[position : position + 2]
-        return self.times[self._order[start:stop]]
-
-    def load_lazy_cascade(self, address: int, lazy: bool) -> SpikeTrain:
-        """Make the train at a position (it is small: `lazy` makes no difference)."""
-        return SpikeTrain._create(
-            self.of_channel(address),
-            unit=self.unit,
-            t_start=self.extent[0],
-            t_stop=self.extent[1],
-            sampling_rate=1.0,
-            annotations=dict(self.annotations[address]),
-        )
-
-    def matches(self, position: int, item: Any) -> bool:
-        """Tell whether the item at a position is still what the arrays say."""
-        if type(item) is Deferred:
-            return item.loader is self and item.address == position
-        return (
-            item.annotations.get("channel_id") == self.channels[position]
-            and item._unit is self.unit
-            and (item._t_start, item._t_stop) == self.extent
-            and np.array_equal(item.view(np.ndarray), self.of_channel(position))
-        )
-
-    def joined(self, other: _Multiplexed) -> _Multiplexed:
-        """Return the spikes of both, in the units of this one.
-
-        Raises
-        ------
-        ValueError
-            If the limits differ, or a channel is in both.
-        """
-        limits = tuple(convert(limit, other.unit, self.unit) for limit in other.extent)
-        if not np.allclose(limits, self.extent, rtol=1e-12, atol=0.0):
-            raise ValueError(
-                "spike trains with different limits cannot be joined: "
-                f"{list(self.extent)} and {list(limits)} {self.unit}"
-            )
-        common = [channel for channel in other.channels if channel in set(self.channels)]
-        if common:
-            raise ValueError(f"channels {common} are in both lists of spike trains")
-        return _Multiplexed(
-            np.concatenate([self.times, convert(other.times, other.unit, self.unit)]),
-            np.concatenate([self.ids, other.ids]),
-            self.channels + other.channels,
-            self.unit,
-            self.extent,
-            self.annotations + other.annotations,
-        )
 
 
 class SpikeTrainList(ObjectList[SpikeTrain]):
@@ -156,7 +61,7 @@ class SpikeTrainList(ObjectList[SpikeTrain]):
     <SpikeTrain(array([1., 2.]) * s, [0.0 s, 5.0 s])>
     """
 
-    __slots__ = ("_origin",)
+    __slots__ = ("_made", "_origin")
 
     _wrong_type = ValueError
 
@@ -168,7 +73,8 @@ class SpikeTrainList(ObjectList[SpikeTrain]):
                 f"the parent of a SpikeTrainList must be a Segment, not {type(parent).__name__}"
             )
         super().__init__(SpikeTrain, parent=parent)
-        self._origin: _Multiplexed | None = None
+        self._origin: Multiplexed | None = None
+        self._made: set[int] | None = None
         if items is not None:
             self.extend(items)
 
@@ -223,29 +129,41 @@ class SpikeTrainList(ObjectList[SpikeTrain]):
             )
         extent = scalar_in(t_start, unit, "t_start"), scalar_in(t_stop, unit, "t_stop")
         check_range(times, *extent, unit, clip=True)
-        channels = [_plain(channel) for channel in all_channel_ids]
-        shared = _shared_out(annotations, channels)
+        channels = [plain(channel) for channel in all_channel_ids]
+        shared = shared_out(annotations, channels)
         new = cls()
-        new._adopt_origin(_Multiplexed(times, ids, channels, unit, extent, shared))
+        new._adopt_origin(Multiplexed(times, ids, channels, unit, extent, shared))
         return new
 
-    def _adopt_origin(self, origin: _Multiplexed) -> None:
+    def _adopt_origin(self, origin: Multiplexed) -> None:
         """Become the list of trains of `origin`, none of which is made yet."""
         self.clear()
         self._defer(range(len(origin.channels)), origin)
         self._origin = origin
+        self._made = set()
 
     # --- multiplexed form -----------------------------------------------------------------
 
-    def _intact(self) -> _Multiplexed | None:
+    # `_made` tells where trains have been made; the others are as they were. It is None when
+    # items may have left or changed their places: then each of them is looked at.
+
+    def _resolve(self, index: int) -> Any:
+        if self._made is not None and type(self._items[index]) is Deferred:
+            self._made.add(index)
+        return super()._resolve(index)
+
+    def _rearranged(self) -> None:
+        self._made = None
+
+    def _intact(self) -> Multiplexed | None:
         """Return the arrays that the list was made of, while they still are its contents."""
         origin = self._origin
         if origin is None or len(self._items) != len(origin.channels):
             return None
-        same = all(origin.matches(place, item) for place, item in enumerate(self._items))
-        return origin if same else None
+        places = range(len(self._items)) if self._made is None else sorted(self._made)
+        return origin if origin.agrees(self._items, places) else None
 
-    def _untouched(self) -> _Multiplexed | None:
+    def _untouched(self) -> Multiplexed | None:
         """Return the arrays that the list was made of, while no train has been made."""
         origin = self._intact()
         return origin if origin is not None and self._pending == len(self._items) else None
@@ -262,12 +180,15 @@ class SpikeTrainList(ObjectList[SpikeTrain]):
         origin = self._intact()
         if origin is not None:
             return origin.ids.copy(), quantity(origin.times.copy(), origin.unit)
-        trains = [train._loaded() for train in self]
+        trains = [train if train._source is None else train.load() for train in self]
         if not trains:
             return np.empty(0, dtype=np.int64), quantity(np.empty(0), SECOND)
-        unit = trains[0]._unit
-        times = [convert(train.view(np.ndarray), train._unit, unit) for train in trains]
-        ids = np.repeat(_train_ids(trains), [len(train) for train in trains])
+        unit, shared = trains[0]._unit, trains[0]._dimensionality
+        times = [train.view(np.ndarray) for train in trains]
+        for place, train in enumerate(trains):
+            if train._dimensionality is not shared:
+                times[place] = convert(times[place], train._unit, unit)
+        ids = np.repeat(_train_ids(trains), list(map(len, times)))
         return ids, quantity(np.concatenate(times), unit)
 
     @property
@@ -340,7 +261,7 @@ class SpikeTrainList(ObjectList[SpikeTrain]):
         else:
             self._adopt_origin(origin)
 
-    def _joined_origin(self, other: SpikeTrainList) -> _Multiplexed | None:
+    def _joined_origin(self, other: SpikeTrainList) -> Multiplexed | None:
         """Return the arrays of both lists; None unless both are multiplexed and untouched."""
         mine, theirs = self._intact(), other._intact()
         if theirs is None or (mine is None and self._items):
@@ -405,7 +326,7 @@ class SpikeTrainList(ObjectList[SpikeTrain]):
     @classmethod
     def _adopt(cls, allowed: tuple[type[Any], ...], items: list[Any], parent: Any) -> Self:
         new = super()._adopt(allowed, items, parent)
-        new._origin = None
+        new._origin = new._made = None
         return new
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -424,11 +345,11 @@ class SpikeTrainList(ObjectList[SpikeTrain]):
         return self._resolve_all() if origin is None else origin.arguments
 
     def _unpack(self, packed: Any) -> None:
-        self._origin = None
+        self._origin = self._made = None
         multiplexed = isinstance(packed, tuple)
         super()._unpack([] if multiplexed else packed)
         if multiplexed:
-            self._adopt_origin(_Multiplexed(*packed))
+            self._adopt_origin(Multiplexed(*packed))
 
 
 def _gathered(first: Iterable[Any], second: Iterable[Any]) -> SpikeTrainList:
@@ -439,56 +360,11 @@ def _gathered(first: Iterable[Any], second: Iterable[Any]) -> SpikeTrainList:
     return new
 
 
-def _plain(channel: Any) -> Any:
-    """Return a channel that numpy made as a plain Python value."""
-    return channel.item() if isinstance(channel, np.generic) else channel
-
-
-def _positions(ids: NDArray[Any], channels: list[Any]) -> NDArray[np.intp]:
-    """Return, for each id, its position among `channels`.
-
-    Raises
-    ------
-    ValueError
-        If a channel is there twice, or an id is not among them.
-    """
-    known = np.array(channels)
-    if len(set(channels)) < len(channels):
-        raise ValueError(f"all_channel_ids names a channel twice: {channels}")
-    if not len(ids):
-        return np.empty(0, dtype=np.intp)
-    order = np.argsort(known)
-    places = np.searchsorted(known[order], ids) if len(known) else np.zeros(len(ids), np.intp)
-    places = np.minimum(places, max(len(known) - 1, 0))
-    missing = np.unique(ids if not len(known) else ids[known[order][places] != ids])
-    if len(missing):
-        raise ValueError(f"channels {missing.tolist()} are not in all_channel_ids")
-    return order[places]
-
-
-def _shared_out(annotations: Mapping[str, Any], channels: list[Any]) -> list[dict[str, Any]]:
-    """Return the annotations of each train."""
-    check_annotations(annotations)
-    shared: list[dict[str, Any]] = [{} for _ in channels]
-    for name, value in annotations.items():
-        values = value
-        if not isinstance(value, (list, tuple, np.ndarray)) or np.ndim(value) == 0:
-            values = [value] * len(channels)
-        elif len(value) != len(channels):
-            raise ValueError(
-                f"annotation {name!r} has {len(value)} values for {len(channels)} channels"
-            )
-        for own, item in zip(shared, values, strict=True):
-            own[name] = _plain(item)
-    for own, channel in zip(shared, channels, strict=True):
-        own["channel_id"] = channel
-    return shared
-
-
 def _train_ids(trains: list[SpikeTrain]) -> list[int]:
     """Return the channel of each train: its annotation if that is an integer, else its place."""
-    ids = [train.annotations.get("channel_id") for train in trains]
-    return [
-        int(found) if isinstance(found, Integral) and not isinstance(found, bool) else place
-        for place, found in enumerate(ids)
-    ]
+    ids = list(range(len(trains)))
+    for place, train in enumerate(trains):
+        found = train._annotations.get("channel_id") if train._annotations else None
+        if isinstance(found, Integral) and not isinstance(found, bool):
+            ids[place] = int(found)
+    return ids
