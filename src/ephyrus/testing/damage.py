@@ -199,7 +199,7 @@ class Sound:
     lengths: Mapping[Key, int]
     runs: Mapping[Key, Sequence[Any]]
     channels: Mapping[Key, Sequence[str]]
-    problems: int
+    problems: frozenset[str]
 
     @classmethod
     def of(cls, subject: Subject) -> Sound:
@@ -207,7 +207,12 @@ class Sound:
         with subject.open() as rec:
             runs = {key: stream.runs.tolist() for key, stream in all_streams(rec)}
             channels = {key: signal.channels.ids for key, signal in all_signals(rec)}
-            return cls(values(rec), lengths(rec), runs, channels, len(rec.problems))
+            return cls(values(rec), lengths(rec), runs, channels, _reasons(rec))
+
+
+def _reasons(rec: Recording) -> frozenset[str]:
+    """Give what was noted; of a damaged file, notes on its sound parts may be missing."""
+    return frozenset(f"{problem.field}: {problem.reason}" for problem in rec.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,27 +288,44 @@ def check_salvage(subject: Subject, seeded: int, limits: DamageLimits) -> None:
 def _check_part(rec: Recording, sound: Sound, cut: Cut, *, salvaged: bool) -> None:
     """Check that a damaged recording is a part of the sound one, and says so if it must."""
     found = lengths(rec)
-    longer = {key: count for key, count in found.items() if count > sound.lengths.get(key, 0)}
+    origins = {key: _origin(key, stream, sound) for key, stream in all_streams(rec)}
+    longer = {
+        key: count for key, count in found.items() if count > sound.lengths.get(origins[key], 0)
+    }
     require(not longer, f"longer than the sound recording, or not in it: {longer}")
     lost = {key: count for key, count in sound.lengths.items() if found.get(key, 0) < count}
+    noted = bool(_reasons(rec) - sound.problems)
     if cut.noticed and lost:
         require(
-            len(rec.problems) > sound.problems,
+            noted,
             f"items are lost and no problem is noted: {found} of {dict(sound.lengths)}",
         )
-    noted = len(rec.problems) > sound.problems
     kept: Mapping[Key, Any] = values(rec)
     for key, stream in all_streams(rec):
-        full: Any = sound.values[key]
-        for first, count, begin, whole in _matching_runs(key, stream, sound, salvaged and noted):
+        origin = origins[key]
+        full: Any = sound.values[origin]
+        for first, count, begin, whole in _matching_runs(origin, stream, sound, salvaged and noted):
             if isinstance(stream, SignalStream):
                 sure = max(count - cut.unsure, 0)
-                expected = _same_channels(stream, full, sound.channels[key])
+                expected = _same_channels(stream, full, sound.channels[origin])
                 right = same(kept[key][first : first + sure], expected[begin : begin + sure])
                 require(right, f"{' '.join(key)}: the first {sure} items are not those of the run")
             else:
                 rows, expected = _rows(kept[key], first, count), _rows(full, begin, whole)
                 _check_rows_kept(stream, rows, expected, cut.unsure)
+
+
+def _origin(key: Key, stream: SignalStream | TableStream, sound: Sound) -> Key:
+    """Give the sound stream that a stream is of: a cut may set some of its channels apart."""
+    if not isinstance(stream, SignalStream) or key in sound.channels:
+        return key
+    mine = set(stream.channels.ids)
+    holders = (
+        other
+        for other, ids in sound.channels.items()
+        if other[0] == key[0] and mine and mine <= set(ids)
+    )
+    return next(holders, key)
 
 
 def _matching_runs(
