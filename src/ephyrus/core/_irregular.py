@@ -229,7 +229,7 @@ class IrregularTimes(ChannelSignal):
             raise ValueError("the source of this signal gave no values")
         new = self._like(values if channels is None else values[:, channels])
         new.segment = None
-        new._times = np.asarray(convert(points.times, SECOND, self._time_unit))
+        new._times = points.times_in(self._time_unit)
         if channels is not None:
             new._mark_channels(channels, self)
         elif new._array_annotations is None:

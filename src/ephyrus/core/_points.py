@@ -8,6 +8,7 @@ alike, so they are written here once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 import numpy as np
@@ -277,7 +278,7 @@ class PointObject(PointViews, DataObject):
     def _from_points(self, points: Points, extent: tuple[float, float] | None = None) -> Self:
         """Make a full object of this lazy one and of items that were read."""
         unit = self._unit
-        new = self._wrap(np.asarray(convert(points.times, SECOND, unit)), unit)
+        new = self._wrap(points.times_in(unit), unit)
         state = new.__dict__
         state.update(self.__dict__)
         state["_source"] = state["lazy_shape"] = None
@@ -328,13 +329,8 @@ class PointObject(PointViews, DataObject):
         points = self._source.read(start, stop, waveforms=self._has_waveforms())
         changed = self._array_annotations
         if changed is not None:
-            points = Points(
-                times=points.times,
-                durations=points.durations,
-                labels=points.labels,
-                waveforms=points.waveforms,
-                array_annotations=index_arrays(changed, slice(start, stop)),
-            )
+            cut = index_arrays(changed, slice(start, stop))
+            points = replace(points, array_annotations=cut)
         return self._from_points(points)
 
     def _has_waveforms(self) -> bool:

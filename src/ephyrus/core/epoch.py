@@ -310,10 +310,7 @@ class Epoch(LabelledPoints):
 
     def _take_items(self, new: Self, points: Points) -> None:
         super()._take_items(new, points)
-        durations = points.durations
-        if durations is None:
-            durations = np.zeros(len(new))
-        new._durations = np.asarray(convert(durations, SECOND, self._durations_unit))
+        new._durations = points.durations_in(self._durations_unit)
 
     # --- making others --------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.core.units import UnitInfo, convert
+from ephyrus.core.units import SECOND, UnitInfo, convert
 
 __all__ = [
     "MAX_CHUNK_BYTES",
@@ -109,6 +109,9 @@ class Points:
         In physical units.
     array_annotations : dict of ndarray, shape (item,) each
         For irregular signals: shape (channel,).
+    stored : dict of (ndarray, UnitInfo)
+        ``"times"`` and ``"durations"`` as they are kept where that is not in seconds: objects in
+        that very unit take them as they are, exact to the last bit.
     """
 
     times: NDArray[np.float64]
@@ -117,6 +120,22 @@ class Points:
     values: NDArray[Any] | None = None
     waveforms: NDArray[Any] | None = None
     array_annotations: dict[str, NDArray[Any]] = field(default_factory=dict)
+    stored: dict[str, tuple[NDArray[Any], UnitInfo]] = field(default_factory=dict)
+
+    def times_in(self, unit: UnitInfo) -> NDArray[Any]:
+        """Give the times in a unit of time."""
+        return self._in("times", self.times, unit)
+
+    def durations_in(self, unit: UnitInfo) -> NDArray[Any]:
+        """Give the durations in a unit of time; 0 where there are none."""
+        durations = np.zeros(len(self.times)) if self.durations is None else self.durations
+        return self._in("durations", durations, unit)
+
+    def _in(self, name: str, values: NDArray[Any], unit: UnitInfo) -> NDArray[Any]:
+        kept, kept_unit = self.stored.get(name, (values, SECOND))
+        if kept_unit is unit:
+            return kept
+        return np.asarray(convert(values, SECOND, unit))
 
 
 @runtime_checkable
@@ -382,6 +401,7 @@ def _masked(points: Points, keep: NDArray[np.bool_], *, per_item: bool) -> Point
         values=cut(points.values),
         waveforms=cut(points.waveforms),
         array_annotations=annotations,
+        stored={name: (values[keep], unit) for name, (values, unit) in points.stored.items()},
     )
 
 
