@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from ephyrus import formats as _formats
@@ -32,6 +32,7 @@ from ephyrus.recording import (
     Recording,
 )
 from ephyrus.recording.declaration import as_format_module
+from ephyrus.recording.files import is_url
 
 __all__ = [
     "Match",
@@ -167,7 +168,8 @@ def open_recording(
     Parameters
     ----------
     path : path-like or str
-        A file, a folder, or an address for fsspec (``s3://...``; extra ``cloud``).
+        A file, a folder, or an address for fsspec (``s3://...``; extra ``cloud``). Where the
+        format is given, the name of a file without its ending will do.
     format : str, optional
         Name of the format or of its IO class (default: found by content, then by name).
     access : {"mmap", "pread"}
@@ -207,6 +209,8 @@ def open_recording(
     """
     module = None if format is None else format_named(format)
     fake = module is not None and module.FORMAT.mode == "fake"
+    if module is not None and not fake:
+        path = _completed(path, module.FORMAT)
     files = file_set(path, access=access, storage_options=storage_options, fake=fake)
     try:
         if module is None:
@@ -216,6 +220,15 @@ def open_recording(
     except BaseException:
         files.close()
         raise
+
+
+def _completed(path: str | os.PathLike[str], declared: Format) -> str | os.PathLike[str]:
+    """Give the first file of a format that has this base name, where no file has the name itself."""
+    if is_url(path) or Path(path).expanduser().exists():
+        return path
+    local = Path(path).expanduser()
+    named = (local.with_name(f"{local.name}.{ending}") for ending in declared.extensions)
+    return next((found for found in named if found.is_file()), path)
 
 
 def _best(files: FileSet) -> FormatModule:

@@ -87,8 +87,10 @@ def test_runs_are_the_segments_that_have_items():
 
 def test_units_are_counted_in_each_run():
     runs = run_table([3, 0, 4])
-    counts = unit_counts([0, 2, 0, 2, 2, 7, 0], [2, 0, 7], runs)
-    np.testing.assert_array_equal(counts, [[1, 0, 2], [2, 0, 1], [0, 0, 1]])
+    for far in (7, 10**9):
+        counts = unit_counts([0, 2, 0, 2, 2, far, 0], [2, 0, far], runs)
+        np.testing.assert_array_equal(counts, [[1, 0, 2], [2, 0, 1], [0, 0, 1]])
+    assert unit_counts([], [], run_table([])).shape == (0, 0)
 
 
 @pytest.mark.parametrize("keys", [np.empty(0, np.uint16)])

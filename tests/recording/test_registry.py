@@ -118,6 +118,13 @@ def test_open_with_a_named_format(path):
 
 
 @pytest.mark.usefixtures("formats")
+def test_a_named_format_finds_its_file_by_the_base_name(path):
+    with registry.open_recording(path.with_suffix(""), format="arrays") as recording:
+        assert recording.path == str(path)
+    with pytest.raises(FileNotFoundError, match="made2"):
+        registry.open_recording(path.with_name("made2"), format="arrays")
+
+
 def test_a_fake_recording_needs_no_file():
     for path in ("made-up.fake", "no/such/folder/made-up.FAKE"):
         with registry.open_recording(path) as recording:

@@ -22,9 +22,7 @@ def kernel(request, monkeypatch):
     module = importlib.import_module("ephyrus.recording.walk")  # its function has the same name
     if request.param == "compiled":
         pytest.importorskip("numba")
-        monkeypatch.setattr(module, "COMPILE_FROM_BYTES", 0)
-    else:
-        monkeypatch.setattr(module, "_compiled_step", lambda: None)
+    monkeypatch.setattr(module, "COMPILE_FROM_BYTES", 0 if request.param == "compiled" else 2**62)
     monkeypatch.setattr(module, "WINDOW_BYTES", 4096)
     return request.param
 

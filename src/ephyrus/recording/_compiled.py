@@ -1,4 +1,4 @@
-"""The compiled form of the walk; imported only for large files where `numba` is installed."""
+"""The compiled loop of the walk; imported only for large files where `numba` is installed."""
 
 from __future__ import annotations
 
@@ -9,41 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ephyrus.recording.walk import PacketLayout, Step, WalkEnd
+    from ephyrus.recording.walk import Found, Loop, PacketLayout, WalkEnd
 
-__all__ = ["step"]
+__all__ = ["loop_of"]
 
-CAPACITY = 2**18  # packets found by one call
 REASONS: tuple[WalkEnd | None, ...] = (None, "blank", "sentinel", "short", "cut")
-ONE = -1  # place of a second factor that is not there
+NONE = -1  # a second factor or a sentinel that is not there
 
 
-def step(window: NDArray[np.uint8], base: int, end: int, layout: PacketLayout) -> Step:
-    """Walk through one window; the same as the loop in :mod:`ephyrus.recording.walk`."""
-    offsets = np.empty(min(CAPACITY, len(window) // layout.head + 1), np.int64)
-    second = layout.factors[1] if len(layout.factors) > 1 else ONE
-    count, at, code = _walk(
-        window,
-        end - base,
-        layout.head,
-        layout.base,
-        layout.unit,
-        layout.factors[0],
-        second,
-        -1 if layout.sentinel is None else layout.sentinel,
-        offsets,
-    )
-    reason = REASONS[code]
-    whole_window = len(window) - at < layout.head
-    if reason is None and whole_window and len(window) == end - base:
-        reason = "whole" if at == len(window) else "cut"
-    return offsets[:count] + base, base + at, reason
+def loop_of(layout: PacketLayout) -> Loop:
+    """Give a function that walks packets, as :mod:`ephyrus.recording.walk` has it in Python."""
+    first, *more = layout.factors
+    second = more[0] if more else NONE
+    sentinel = NONE if layout.sentinel is None else layout.sentinel
+    sizes = layout.head, layout.base, layout.unit
+
+    def loop(window: NDArray[np.uint8], at: int, left: int, turns: int) -> Found:
+        offsets = np.empty(turns, np.int64)
+        count, at, code = _walk(window, at, left, *sizes, first, second, sentinel, offsets)
+        return offsets[:count], at, REASONS[code]
+
+    return loop
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
-def _walk(window, left, head, base, unit, first, second, sentinel, offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _walk(window, at, left, head, base, unit, first, second, sentinel, offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Give the number of packets found, the place after them, and the position in `REASONS`."""
-    at = np.int64(0)
     last = window.size - head
     for count in range(offsets.size):
         if at > last:

@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+MOST_RANKS = 2**16  # entries of a table that is quicker than a search
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
     """Items split by a key.
@@ -199,9 +202,15 @@ def unit_counts(units: ArrayLike, ids: Sequence[int], runs: NDArray[Any]) -> NDA
     -------
     ndarray of int64, shape (ids, runs)
     """
-    values = np.asarray(ids)
-    by_value = np.argsort(values)
-    rank = by_value[np.searchsorted(values, np.asarray(units), sorter=by_value)]
+    column, values = np.asarray(units), np.asarray(ids)
+    low = int(values.min()) if values.size else 0
+    if values.size and int(values.max()) - low <= MOST_RANKS:
+        ranks = np.zeros(int(values.max()) - low + 1, np.intp)
+        ranks[values - low] = np.arange(values.size)
+        rank = ranks[column.astype(np.intp) - low]
+    else:
+        by_value = np.argsort(values)
+        rank = by_value[np.searchsorted(values, column, sorter=by_value)]
     run = np.repeat(np.arange(len(runs)), runs["count"])
     flat = np.bincount(rank * len(runs) + run, minlength=values.size * len(runs))
     return flat.reshape(values.size, len(runs)).astype(np.int64)

@@ -17,6 +17,7 @@ from ephyrus.recording.files import ByteSource
 __all__ = ["PacketedSignal", "heads", "read_channels", "rows"]
 
 PIECE_BYTES = 16 * 2**20  # read at once where the bytes are not in memory
+LINE_BYTES = 64  # rows are odd numbers of cache lines long: others would compete for their places
 FEW_PACKETS = 8  # per stretch of equal packets: below it samples are gathered one by one
 
 
@@ -213,10 +214,11 @@ def read_channels(signals: Sequence[PacketedSignal], start: int, stop: int) -> N
         Each channel lies contiguously in memory: packets are copied, not scattered.
     """
     dtype = signals[0].dtype if signals else np.dtype("<i2")
-    table = np.empty((len(signals), stop - start), dtype)
+    lines = -(-(stop - start) * dtype.itemsize // LINE_BYTES) | 1
+    table = np.empty((len(signals), lines * LINE_BYTES // dtype.itemsize), dtype)
     for signal, row in zip(signals, table, strict=True):
-        signal.read(start, stop, out=row)
-    return table.T
+        signal.read(start, stop, out=row[: stop - start])
+    return table[:, : stop - start].T
 
 
 def _common(counts: NDArray[Any]) -> int | None:

@@ -3,18 +3,19 @@
 Packet k + 1 is only found from packet k. A Python loop costs half a microsecond a packet, so the
 walk *gallops*: recordings are repetitions of rounds (one block of each channel), hence as soon as
 the lengths of the last packets repeat, the heads of thousands of further rounds are compared in one
-vectorised step, and those that agree are taken. Where lengths do not repeat, the loop goes on. With
-the extra ``fast`` a compiled loop replaces both; the result is the same.
+vectorised step, and those that agree are taken. Where lengths do not repeat, the loop goes on; with
+the extra ``fast`` it is a compiled one. The result is the same.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import math
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct  # noqa: TID251 - one head at a time is what the loop is about
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +26,17 @@ from ephyrus.recording.limits import NullProgress, Progress, under_way
 __all__ = ["PacketLayout", "Walked", "walk"]
 
 WalkEnd = Literal["whole", "cut", "sentinel", "short", "blank"]
-Step = tuple[NDArray[np.int64], int, WalkEnd | None]
+Found = tuple[NDArray[np.int64], int, WalkEnd | None]  # offsets, the place after them, why
+Loop = Callable[[NDArray[np.uint8], int, int, int], Found]  # window, place, bytes left, packets
 
 WINDOW_BYTES = 16 * 2**20  # walked between two reports of progress
 COMPILE_FROM_BYTES = 32 * 2**20  # importing and starting numba costs as much as a loop over less
 LONGEST_ROUND = 64  # packets
 LOOKED_AT = 2 * LONGEST_ROUND  # lengths that must repeat before a gallop is tried
-FIRST_GALLOP, LONGEST_GALLOP = 16, 2**16  # rounds
-LONGEST_LOOP = 2**14  # packets before the next attempt to gallop
+RUN = 16  # packets of one length that are taken for a longer run of them
+FIRST_GALLOP, LONGEST_GALLOP = 256, 2**16  # rounds
+SHORTEST_LOOP, LONGEST_LOOP = 2 * RUN, 2**14  # packets before the next attempt to gallop
+MOST_LENGTHS = 2**12  # remembered by the loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +61,13 @@ class PacketLayout:
     base: int = 0
     sentinel: int | None = None
 
-    def loop_struct(self) -> tuple[Struct, int, int | None]:
-        """Give a reader of the first ``u2`` of a head and the factors, and their places in it."""
-        places = sorted({0, *self.factors})
+    def head_struct(self) -> Struct:
+        """Give a reader of what matters in a head: its first ``u2``, and the factors by place."""
         text, at = "<", 0
-        for place in places:
+        for place in sorted({0, *self.factors}):
             text += "x" * (place - at) + "H"
             at = place + 2
-        second = places.index(self.factors[1]) if len(self.factors) > 1 else None
-        return Struct(text), places.index(self.factors[0]), second
+        return Struct(text + "x" * (self.head - at))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,99 +121,134 @@ def walk(
     """
     progress = progress or NullProgress()
     end = source.size if stop is None else min(stop, source.size)
-    step = _compiled_step() if end - start >= COMPILE_FROM_BYTES else None
+    compiled = end - start >= COMPILE_FROM_BYTES and importlib.util.find_spec("numba") is not None
+    loop = _compiled_loop(layout) if compiled else _plain_loop(layout)
     found: list[NDArray[np.int64]] = []
     at, reason = start, None
     with under_way(progress, max(end - start, 0), "B", label):
         while reason is None:
             window = source.array(at, "u1", max(min(WINDOW_BYTES, end - at), 0))
-            offsets, after, reason = (step or _step)(window, at, end, layout)
+            offsets, after, reason = _step(window, at, end, layout, loop)
             found.append(offsets)
             progress.advance(after - at)
             at = after
     return Walked(np.concatenate(found), at, reason)
 
 
-def _step(window: NDArray[np.uint8], base: int, end: int, layout: PacketLayout) -> Step:
+def _step(
+    window: NDArray[np.uint8], base: int, end: int, layout: PacketLayout, loop: Loop
+) -> Found:
     """Walk through one window: loop and gallop in turns."""
-    offsets = array("q")
     pieces: list[NDArray[np.int64]] = []
-    at, turns = 0, LOOKED_AT
+    at, turns = 0, SHORTEST_LOOP
     while True:
-        at, reason = _loop(window, at, end - base, layout, offsets, turns)
+        offsets, at, reason = loop(window, at, end - base, turns)
+        pieces.append(offsets)
         if reason is not None or len(window) - at < layout.head:
             break
-        recent = np.array([*offsets[-LOOKED_AT:], at], np.int64)
-        lengths = recent[1:] - recent[:-1]
-        period = _period(lengths)
+        lengths = _repeating(offsets, at)
         taken = 0
-        if period:
-            galloped, at = _gallop(window, at, end - base, layout, lengths[-period:])
+        if lengths is not None:
+            galloped, at = _gallop(window, at, end - base, layout, lengths)
             taken = galloped.size
-            pieces += [np.array(offsets, np.int64), galloped]
-            del offsets[:]
-        turns = LOOKED_AT if taken > LOOKED_AT else min(2 * turns, LONGEST_LOOP)
-    pieces.append(np.array(offsets, np.int64))
+            pieces.append(galloped)
+        if lengths is not None and taken > LOOKED_AT:
+            turns = SHORTEST_LOOP if lengths.size == 1 else LOOKED_AT
+        else:
+            turns = min(2 * turns, LONGEST_LOOP)
     if reason is None and len(window) == end - base:  # the chain ends with this window
         reason = "whole" if at == len(window) else "cut"
     return np.concatenate(pieces) + base, base + at, reason
 
 
-def _loop(
-    window: NDArray[np.uint8],
-    at: int,
-    left: int,
-    layout: PacketLayout,
-    offsets: array[int],
-    turns: int,
-) -> tuple[int, WalkEnd | None]:
-    """Walk at most `turns` packets from `at` one by one; ``left`` bytes belong to the chain."""
-    reader, first, second = layout.loop_struct()
-    unpack, append = reader.unpack_from, offsets.append
-    base, unit, head, sentinel = layout.base, layout.unit, layout.head, layout.sentinel
-    data, last = window.data, len(window) - layout.head
-    for _ in range(turns):
-        if at > last:
-            return at, None
-        fields = unpack(data, at)
-        factor = fields[first]
-        length = base + unit * (factor if second is None else factor * fields[second])
+class _End(Exception):
+    """A head ends the chain; the argument tells why."""
+
+
+class _Lengths(dict[tuple[int, ...], int]):
+    """Length of a packet by the numbers in its head: in a sound file there are a few."""
+
+    def __init__(self, layout: PacketLayout) -> None:
+        self._layout = layout
+        places = sorted({0, *layout.factors})
+        self._factors = [places.index(factor) for factor in layout.factors]
+
+    def __missing__(self, fields: tuple[int, ...]) -> int:
+        layout = self._layout
+        factors = [fields[place] for place in self._factors]
+        length = layout.base + layout.unit * math.prod(factors)
         if fields[0] == 0:
-            return at, "blank"
-        if factor == sentinel:
-            return at, "sentinel"
-        if length < head:
-            return at, "short"
-        if at + length > left:
-            return at, "cut"
-        append(at)
-        at += length
-    return at, None
+            raise _End("blank")
+        if factors[0] == layout.sentinel:
+            raise _End("sentinel")
+        if length < layout.head:
+            raise _End("short")
+        if len(self) >= MOST_LENGTHS:
+            self.clear()
+        self[fields] = length
+        return length
 
 
-def _period(lengths: NDArray[np.int64]) -> int:
-    """Give the shortest period with which lengths repeat, or 0."""
-    if lengths.size < LOOKED_AT:
-        return 0
+def _plain_loop(layout: PacketLayout) -> Loop:
+    """Give a function that walks packets one by one."""
+    reader, known = layout.head_struct(), _Lengths(layout)
+
+    def loop(window: NDArray[np.uint8], at: int, left: int, turns: int) -> Found:
+        found = array("q")
+        unpack, append, data = reader.unpack_from, found.append, window.data
+        last = len(window) - layout.head
+        try:
+            for _ in range(turns):
+                if at > last:
+                    break
+                append(at)
+                at += known[unpack(data, at)]
+        except _End as end:
+            return np.array(found[:-1], np.int64), at, end.args[0]
+        if at > left:  # only the last one can run past the end
+            return np.array(found[:-1], np.int64), found[-1], "cut"
+        return np.array(found, np.int64), at, None
+
+    return loop
+
+
+def _compiled_loop(layout: PacketLayout) -> Loop:
+    """Give the compiled form of the same function (extra ``fast``)."""
+    from ephyrus.recording._compiled import loop_of
+
+    return loop_of(layout)
+
+
+def _repeating(offsets: NDArray[np.int64], at: int) -> NDArray[np.int64] | None:
+    """Give the lengths of a round if those of the last packets repeat."""
+    if len(offsets) < RUN:
+        return None
+    length = at - int(offsets[-1])
+    if at - int(offsets[-RUN]) == RUN * length:  # all equal, most likely; the gallop checks each
+        return np.array([length])
+    if len(offsets) < LOOKED_AT:
+        return None
+    recent = np.append(offsets[-LOOKED_AT:], at)
+    lengths: NDArray[np.int64] = recent[1:] - recent[:-1]
     for period in range(1, LONGEST_ROUND + 1):
         if lengths[-1] == lengths[-1 - period] and np.array_equal(
             lengths[period:], lengths[:-period]
         ):
-            return period
-    return 0
+            return lengths[-period:]
+    return None
 
 
 def _gallop(
     window: NDArray[np.uint8], at: int, left: int, layout: PacketLayout, lengths: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], int]:
-    """Take all whole rounds from `at` on whose packets have these lengths."""
+    """Take all whole rounds from `at` on whose heads are those of the round before."""
     places, size = np.cumsum(lengths) - lengths, int(lengths.sum())
     found: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     wanted = FIRST_GALLOP
     while True:
         there = min(len(window) - layout.head - int(places[-1]) - at, left - size - at) // size + 1
         rounds = min(wanted, max(there, 0))
-        alike = _rounds_alike(window, at, rounds, size, layout, places, lengths)
+        alike = _rounds_alike(window, at, rounds, size, layout, places)
         found.append((at + np.arange(alike)[:, np.newaxis] * size + places).ravel())
         at += alike * size
         if alike < wanted:
@@ -226,33 +263,17 @@ def _rounds_alike(
     size: int,
     layout: PacketLayout,
     places: NDArray[np.int64],
-    lengths: NDArray[np.int64],
 ) -> int:
-    """Count the rounds from `at` on whose heads promise the same lengths."""
+    """Count the rounds from `at` on whose heads promise what those of the round before it do."""
     alike = rounds
-    for place, length in zip(places.tolist(), lengths.tolist(), strict=True):
-        if alike == 0:
-            break
-
-        def field(offset: int, begin: int = at + place, count: int = alike) -> NDArray[np.uint16]:
-            return np.ndarray((count,), "<u2", window, begin + offset, (size,))
-
-        factor = field(layout.factors[0])
-        product = factor.astype(np.int64)
-        for other in layout.factors[1:]:
-            product *= field(other)
-        differs = (layout.base + layout.unit * product != length) | (field(0) == 0)
-        if layout.sentinel is not None:
-            differs |= factor == layout.sentinel
-        if differs.any():
-            alike = int(np.argmax(differs))
+    for place in places.tolist():
+        if alike <= 0:
+            return 0
+        before = at + place - size
+        same = np.ndarray((alike,), "<u2", window, before + size, (size,)) != 0
+        for offset in layout.factors:
+            factor = np.ndarray((alike + 1,), "<u2", window, before + offset, (size,))
+            same &= factor[1:] == factor[0]
+        if not same.all():
+            alike = int(np.argmin(same))
     return alike
-
-
-def _compiled_step() -> Callable[[NDArray[Any], int, int, PacketLayout], Step] | None:
-    """Give the compiled walk where the extra ``fast`` is installed."""
-    if importlib.util.find_spec("numba") is None:
-        return None
-    from ephyrus.recording._compiled import step
-
-    return step

@@ -1,0 +1,267 @@
+"""Continuous data: runs of each slow channel, the streams they make up, common pauses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ephyrus.formats.plexon.blocks import SLOW, Blocks
+from ephyrus.formats.plexon.layout import BLOCK, Header, millivolt, text
+from ephyrus.recording import (
+    ByteSource,
+    Channels,
+    Opening,
+    PacketedSignal,
+    SignalStream,
+    joint_stretches,
+    read_channels,
+    run_table,
+    segment_at,
+    stretch_starts,
+)
+
+SAMPLE = np.dtype("<i2")
+MOST_PREFIXES = 3  # in the name of a stream
+_FACTS = ("gain", "preamplifier_gain", "spike_channel", "source")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlowChannel:
+    """A slow channel that has data.
+
+    Attributes
+    ----------
+    number : int
+        Channel number.
+    name : str
+        Its name.
+    rate : Fraction
+        Samples per second.
+    gain : float
+        Millivolt per count.
+    facts : mapping of str to int
+        Numbers of its header.
+    offsets : ndarray of int64, shape (blocks,)
+        First byte of each block.
+    counts : ndarray of int, shape (blocks,)
+        Samples of each block.
+    lengths, starts : ndarray of int64, shape (runs,)
+        Samples and first tick of each run.
+    """
+
+    number: int
+    name: str
+    rate: Fraction
+    gain: float
+    facts: Mapping[str, int]
+    offsets: NDArray[np.int64]
+    counts: NDArray[Any]
+    lengths: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    def stops(self, clock: Fraction) -> NDArray[np.float64]:
+        """Tick just after the last sample of each run."""
+        return self.starts + self.lengths * float(clock / self.rate)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Continuous:
+    """All continuous data.
+
+    Attributes
+    ----------
+    streams : tuple of tuple of SlowChannel
+        Channels of one rate that were recorded at the same times.
+    stretches : ndarray of int64, shape (stretches,)
+        Ticks at which recording began, at first and after each pause common to all channels.
+    packets : dict
+        What reading knows of channels that were read: see `_packets`.
+    """
+
+    streams: tuple[tuple[SlowChannel, ...], ...]
+    stretches: NDArray[np.int64]
+    packets: dict[int, PacketedSignal] = field(default_factory=dict)
+
+
+def find_continuous(opening: Opening, header: Header, blocks: Blocks) -> Continuous:
+    """Find runs, streams and pauses."""
+    rows = {int(row["channel"]): row for row in header.slow_channels[::-1]}  # the first one wins
+    found = [
+        channel
+        for number, place in blocks.groups(SLOW)
+        if (channel := _channel(opening, header, blocks, number, place, rows.get(number)))
+    ]
+    if not found:
+        return Continuous((), np.zeros(0, np.int64))
+    clock = header.clock
+    starts, _ = joint_stretches(
+        np.concatenate([channel.starts for channel in found]),
+        np.concatenate([channel.stops(clock) for channel in found]),
+        float(clock / min(channel.rate for channel in found)),
+    )
+    alike: dict[Any, list[SlowChannel]] = {}
+    for channel in found:
+        key = channel.rate, channel.lengths.tobytes(), channel.starts.tobytes()
+        alike.setdefault(key, []).append(channel)
+    return Continuous(tuple(map(tuple, alike.values())), starts)
+
+
+def _channel(
+    opening: Opening, header: Header, blocks: Blocks, number: int, place: slice, row: Any
+) -> SlowChannel | None:
+    """Find the runs of a channel; None if its blocks are empty."""
+    counts: NDArray[Any] = blocks.words[place]
+    if not (blocks.waves[place] == 1).all():
+        counts = counts * blocks.waves[place].astype(np.int64)
+    ticks, offsets = blocks.tick[place], blocks.offset[place]
+    if not counts.all():
+        filled = np.flatnonzero(counts)
+        counts, ticks, offsets = counts[filled], ticks[filled], offsets[filled]
+    if not counts.size:
+        return None
+    rate = _rate(opening, header, number, row, ticks, counts)
+    step = float(header.clock / rate)
+    begins = stretch_starts(ticks, ticks + counts * step, step)
+    starts = ticks[begins]
+    if back := np.count_nonzero(starts[1:] < starts[:-1]):
+        opening.note(
+            f"slow channel {number}: time goes back at {back:,} of its blocks; its data are given "
+            "in the order of the file",
+            field="block",
+        )
+    return SlowChannel(
+        number=number,
+        name=f"ch{number}" if row is None else text(row["name"]),
+        rate=rate,
+        gain=_gain(opening, header, number, row),
+        facts={} if row is None else {name: int(row[name]) for name in _FACTS},
+        offsets=offsets,
+        counts=counts,
+        lengths=np.add.reduceat(counts, begins, dtype=np.int64),
+        starts=starts,
+    )
+
+
+def _rate(
+    opening: Opening,
+    header: Header,
+    number: int,
+    row: Any,
+    ticks: NDArray[np.int64],
+    counts: NDArray[Any],
+) -> Fraction:
+    """Give the rate that the header tells, else the one at which the blocks follow each other."""
+    if row is not None and row["rate"] > 0:
+        return Fraction(int(row["rate"]))
+    rate = header.waveform_rate
+    steps = np.diff(ticks)
+    if (steps > 0).any():
+        forward = np.flatnonzero(steps > 0)
+        per_sample = float(np.median(steps[forward] / counts[forward]))
+        rate = Fraction(max(round(float(header.clock) / per_sample), 1))
+    what = "no header" if row is None else f"a rate of {int(row['rate'])} Hz"
+    opening.note(
+        f"slow channel {number} has data and {what}; {rate} Hz is assumed, as its time stamps tell"
+        + ("" if row is not None else ", and a gain of 1"),
+        field="slow channel header",
+    )
+    return rate
+
+
+def _gain(opening: Opening, header: Header, number: int, row: Any) -> float:
+    if row is None:
+        return millivolt(header.slow, 1, 1)
+    gain, preamplifier = int(row["gain"]), int(row["preamplifier_gain"])
+    if gain == 0 or (header.slow.preamplifier is None and preamplifier == 0):
+        opening.note(
+            f"slow channel {number} has data and a gain of 0; 1 is assumed",
+            field="slow channel header",
+        )
+    return millivolt(header.slow, gain, preamplifier)
+
+
+def describe_signals(
+    header: Header, continuous: Continuous, segment_starts: NDArray[np.int64]
+) -> tuple[SignalStream, ...]:
+    """Describe the streams."""
+    taken: set[str] = set()
+    described = []
+    for index, channels in enumerate(continuous.streams):
+        name = _stream_name([channel.name for channel in channels])
+        name = f"{name} ({channels[0].name})" if name in taken else name
+        taken.add(name)
+        first = channels[0]
+        segments = segment_at(first.starts, segment_starts)
+        described.append(
+            SignalStream(
+                index=index,
+                id=str(first.number),
+                name=name,
+                length=int(first.lengths.sum()),
+                dtype=SAMPLE,
+                rate=first.rate,
+                channels=_channel_table(header, channels),
+                runs=run_table(first.lengths, first.starts, segments),
+                clock=header.clock,
+            )
+        )
+    return tuple(described)
+
+
+def _stream_name(names: Sequence[str]) -> str:
+    """Name a stream by what the names of its channels begin with: WB, FP, SPKC, AI ..."""
+    prefixes = dict.fromkeys(re.sub(r"[\W\d_]+$", "", name) or name for name in names)
+    if len(prefixes) > MOST_PREFIXES:
+        return "continuous"
+    return " ".join(prefixes) or "continuous"
+
+
+def _channel_table(header: Header, channels: Sequence[SlowChannel]) -> Channels:
+    extra: dict[str, list[int]] = {
+        "gain": [channel.facts.get("gain", 1) for channel in channels],
+        "preamplifier_gain": [channel.facts.get("preamplifier_gain", 1) for channel in channels],
+    }
+    if header.version >= 104:
+        extra["spike_channel"] = [channel.facts.get("spike_channel", 0) for channel in channels]
+    if header.version >= 106:
+        extra["source_id"] = [channel.facts.get("source", 0) for channel in channels]
+    return Channels.table(
+        [channel.name for channel in channels],
+        ids=[str(channel.number) for channel in channels],
+        units="mV",
+        gain=[channel.gain for channel in channels],
+        extra=extra,
+    )
+
+
+def read_samples(
+    source: ByteSource,
+    continuous: Continuous,
+    stream: int,
+    start: int,
+    stop: int,
+    channels: NDArray[np.intp] | None,
+) -> NDArray[Any]:
+    """Give samples [start, stop) of the chosen channels of a stream."""
+    members = continuous.streams[stream]
+    chosen = members if channels is None else [members[at] for at in channels.tolist()]
+    signals = [_packets(source, continuous, channel) for channel in chosen]
+    if not signals:
+        return np.empty((stop - start, 0), SAMPLE)
+    return read_channels(signals, start, stop)
+
+
+def _packets(source: ByteSource, continuous: Continuous, channel: SlowChannel) -> PacketedSignal:
+    """Give the samples of a channel; their places are added up once, not for every slice."""
+    known = continuous.packets.get(channel.number)
+    if known is None or known.source is not source:
+        samples = channel.offsets + BLOCK.itemsize
+        known = PacketedSignal(source, samples, channel.counts, SAMPLE)
+        continuous.packets[channel.number] = known
+    return known
