@@ -223,7 +223,7 @@ def open_recording(
 
 
 def _completed(path: str | os.PathLike[str], declared: Format) -> str | os.PathLike[str]:
-    """Give the first file of a format that has this base name, where no file has the name itself."""
+    """Give the first file of a format with this base name, where no file has the very name."""
     if is_url(path) or Path(path).expanduser().exists():
         return path
     local = Path(path).expanduser()

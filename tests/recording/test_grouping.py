@@ -28,6 +28,19 @@ def test_groups_hold_every_item_once_in_order(keys):
     assert groups.counts.sum() == len(keys)
 
 
+def test_the_compiled_sort_is_stable_too(monkeypatch):
+    pytest.importorskip("numba")
+    from ephyrus.recording import _compiled, grouping
+
+    assert _compiled is not None
+    monkeypatch.setattr(grouping, "COMPILED_FROM", 0)
+    for keys in (np.random.default_rng(1).integers(0, 2**16, 5000), [65535, 0, 0, 65535], []):
+        column = np.array(keys, np.uint16)
+        groups = grouped(column)
+        np.testing.assert_array_equal(groups.order, np.argsort(column, kind="stable"))
+        assert groups.order.dtype == np.intp
+
+
 def test_times_fall_into_the_last_segment_that_has_begun():
     assert segment_at([-5, 100, 199, 200, 10**9], [100, 200]).tolist() == [0, 0, 0, 1, 1]
     assert segment_at([3.5], [0]).tolist() == [0]

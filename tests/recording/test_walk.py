@@ -22,7 +22,8 @@ def kernel(request, monkeypatch):
     module = importlib.import_module("ephyrus.recording.walk")  # its function has the same name
     if request.param == "compiled":
         pytest.importorskip("numba")
-    monkeypatch.setattr(module, "COMPILE_FROM_BYTES", 0 if request.param == "compiled" else 2**62)
+    for least in ("COMPILE_FROM_BYTES", "COMPILED_FROM_BYTES"):
+        monkeypatch.setattr(module, least, 0 if request.param == "compiled" else 2**62)
     monkeypatch.setattr(module, "WINDOW_BYTES", 4096)
     return request.param
 

@@ -1,4 +1,4 @@
-"""The compiled loop of the walk; imported only for large files where `numba` is installed."""
+"""Compiled loops; imported only for large files, and where `numba` is installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ephyrus.recording.walk import Found, Loop, PacketLayout, WalkEnd
 
-__all__ = ["loop_of"]
+__all__ = ["loop_of", "order_of"]
 
 REASONS: tuple[WalkEnd | None, ...] = (None, "blank", "sentinel", "short", "cut")
 NONE = -1  # a second factor or a sentinel that is not there
@@ -55,3 +55,18 @@ def _walk(window, at, left, head, base, unit, first, second, sentinel, offsets):
         offsets[count] = at
         at += length
     return offsets.size, at, 0
+
+
+def order_of(keys: NDArray[np.uint16]) -> NDArray[np.intp]:
+    """Give the stable order that sorts 16-bit keys."""
+    order = np.empty(keys.size, np.intp)
+    _place(keys, np.bincount(keys, minlength=2**16).cumsum(), order)
+    return order
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
+def _place(keys, ends, order):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Put each item before those of its key that come later; `ends` is used up."""
+    for item in range(keys.size - 1, -1, -1):
+        ends[keys[item]] -= 1
+        order[ends[keys[item]]] = item

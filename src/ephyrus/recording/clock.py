@@ -108,7 +108,8 @@ def sample_times(
     common = math.lcm(clock.numerator, rate.numerator)
     per_tick = common // clock.numerator * clock.denominator
     per_sample = common // rate.numerator * rate.denominator
-    if _largest(begins) * per_tick + _largest(counts) * per_sample >= _LARGEST:
+    is_wide = max(per_tick, per_sample) >= _LARGEST  # no factors of 64 bits, be it of zeros
+    if is_wide or _largest(begins) * per_tick + _largest(counts) * per_sample >= _LARGEST:
         return seconds(begins, clock) + seconds(counts, rate)
     return seconds(begins * per_tick + counts * per_sample, Fraction(common))
 

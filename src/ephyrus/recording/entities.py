@@ -34,10 +34,34 @@ from ephyrus.recording.streams import (
     run_table,
 )
 
-__all__ = ["AnalogEntry", "Placed", "Segments", "date_of", "file_facts", "placed", "signals_of"]
+__all__ = [
+    "AnalogEntry",
+    "Placed",
+    "Segments",
+    "date_of",
+    "file_facts",
+    "is_rate",
+    "is_time",
+    "placed",
+    "signals_of",
+]
 
+LARGEST_TIME = 1e9  # seconds: 30 years
+LEAST_RATE, LARGEST_RATE = 1e-6, 1e12  # Hz
 _WHOLE = 1e-9  # of a clock: how far 1 / resolution may be from a whole number
 _LARGEST_TICK = 2.0**53
+_LARGEST_CLOCK = 2**53
+_NANOSECONDS = 10**9
+
+
+def is_time(seconds: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which times a recording can have."""
+    return np.isfinite(seconds) & (np.abs(np.nan_to_num(seconds)) <= LARGEST_TIME)
+
+
+def is_rate(rate: float) -> bool:
+    """Tell whether a rate (Hz) is one that a recording can have."""
+    return math.isfinite(rate) and LEAST_RATE <= rate <= LARGEST_RATE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +75,11 @@ class AnalogEntry:
     label : str
         Its name.
     info : AnalogInfo
-        How it was recorded; the rate is finite and above 0.
+        How it was recorded; see `is_rate`.
     counts : ndarray of int64, shape (runs,)
         Samples of each run.
     t_starts : ndarray of float64, shape (runs,)
-        Times of their first samples in seconds, finite.
+        Times of their first samples in seconds; see `is_time`.
     """
 
     entity: int
@@ -87,7 +111,7 @@ class Segments:
     def of(cls, entries: Iterable[AnalogEntry], time_span: float) -> Segments:
         """Unite the runs of all analog entities; without any, take the time span of the file."""
         known = [entry for entry in entries if entry.counts.size]
-        end = time_span if math.isfinite(time_span) and time_span > 0 else 0.0
+        end = time_span if 0 < time_span <= LARGEST_TIME else 0.0
         if not known:
             return cls(np.zeros(1), np.array([end]))
         slack = max(1 / entry.info.sample_rate for entry in known)
@@ -181,7 +205,10 @@ def _clock_of_runs(
     clock = _file_clock(times, resolution)
     if clock is not None:
         return clock, np.rint(times * float(clock)).astype(np.int64)
-    return exact_clock(times.tolist())
+    exact, ticks = exact_clock(times.tolist())
+    if exact > _LARGEST_CLOCK:  # some time is next to nothing, and is given as nothing
+        return Fraction(_NANOSECONDS), np.rint(times * _NANOSECONDS).astype(np.int64)
+    return exact, ticks
 
 
 def _file_clock(times: NDArray[np.float64], resolution: float) -> Fraction | None:
@@ -193,7 +220,7 @@ def _file_clock(times: NDArray[np.float64], resolution: float) -> Fraction | Non
     if whole < 1 or abs(per_second - whole) > _WHOLE * per_second:
         return None
     ticks = np.rint(times * whole)
-    if ticks.size and not np.abs(ticks).max() < _LARGEST_TICK:
+    if np.abs(ticks).max(initial=0) >= _LARGEST_TICK:
         return None
     clock = Fraction(whole)
     return clock if np.array_equal(seconds(ticks.astype(np.int64), clock), times) else None
@@ -230,7 +257,7 @@ class Placed:
 
 
 def placed(times: NDArray[np.float64], segments: Segments, resolution: float) -> Placed:
-    """Put items with finite times (s) into segments, in order of time."""
+    """Put items, whose times (s) can be, into segments, in order of time."""
     where = segments.at(times)
     order = time_ordered(times, where)
     if order is not None:

@@ -5,6 +5,7 @@ Everything works on whole columns; packets and spikes are never looked at one by
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+COMPILED_FROM = 2**16  # items
 MOST_RANKS = 2**16  # entries of a table that is quicker than a search
 
 
@@ -67,11 +69,20 @@ def grouped(keys: ArrayLike) -> Groups:
     (array([5, 7]), array([0, 2]))
     """
     column = np.asarray(keys)
-    order = np.argsort(column, kind="stable")
+    order = _stable_order(column)
     ordered = column[order]
     begins = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     bounds = np.concatenate(([0], begins, [column.size])) if column.size else np.zeros(1, np.intp)
     return Groups(ordered[bounds[:-1]], order, bounds.astype(np.intp))
+
+
+def _stable_order(column: NDArray[Any]) -> NDArray[np.intp]:
+    """Sort: with the compiled loop where that has been loaded."""
+    compiled = sys.modules.get("ephyrus.recording._compiled")
+    if compiled is None or column.dtype != np.uint16 or column.size < COMPILED_FROM:
+        return np.argsort(column, kind="stable")
+    order: NDArray[np.intp] = compiled.order_of(column)
+    return order
 
 
 def segment_at(ticks: ArrayLike, starts: ArrayLike) -> NDArray[np.intp]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sys
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,12 +30,14 @@ WalkEnd = Literal["whole", "cut", "sentinel", "short", "blank"]
 Found = tuple[NDArray[np.int64], int, WalkEnd | None]  # offsets, the place after them, why
 Loop = Callable[[NDArray[np.uint8], int, int, int], Found]  # window, place, bytes left, packets
 
+COMPILED = "ephyrus.recording._compiled"
 WINDOW_BYTES = 16 * 2**20  # walked between two reports of progress
-COMPILE_FROM_BYTES = 32 * 2**20  # importing and starting numba costs as much as a loop over less
+COMPILE_FROM_BYTES = 256 * 2**20  # importing numba takes as long as a loop over less
+COMPILED_FROM_BYTES = 2**20  # once it is there
 LONGEST_ROUND = 64  # packets
 LOOKED_AT = 2 * LONGEST_ROUND  # lengths that must repeat before a gallop is tried
 RUN = 16  # packets of one length that are taken for a longer run of them
-FIRST_GALLOP, LONGEST_GALLOP = 256, 2**16  # rounds
+FIRST_GALLOP, LONGEST_GALLOP = 1024, 2**16  # rounds
 SHORTEST_LOOP, LONGEST_LOOP = 2 * RUN, 2**14  # packets before the next attempt to gallop
 MOST_LENGTHS = 2**12  # remembered by the loop
 
@@ -121,14 +124,15 @@ def walk(
     """
     progress = progress or NullProgress()
     end = source.size if stop is None else min(stop, source.size)
-    compiled = end - start >= COMPILE_FROM_BYTES and importlib.util.find_spec("numba") is not None
-    loop = _compiled_loop(layout) if compiled else _plain_loop(layout)
+    loop, turns = _plain_loop(layout), SHORTEST_LOOP
+    if _compiles(end - start):
+        loop, turns = _compiled_loop(layout), LONGEST_LOOP
     found: list[NDArray[np.int64]] = []
     at, reason = start, None
     with under_way(progress, max(end - start, 0), "B", label):
         while reason is None:
             window = source.array(at, "u1", max(min(WINDOW_BYTES, end - at), 0))
-            offsets, after, reason = _step(window, at, end, layout, loop)
+            offsets, after, reason = _step(window, at, end, layout, loop, turns)
             found.append(offsets)
             progress.advance(after - at)
             at = after
@@ -136,11 +140,11 @@ def walk(
 
 
 def _step(
-    window: NDArray[np.uint8], base: int, end: int, layout: PacketLayout, loop: Loop
+    window: NDArray[np.uint8], base: int, end: int, layout: PacketLayout, loop: Loop, shortest: int
 ) -> Found:
-    """Walk through one window: loop and gallop in turns."""
+    """Walk through one window: loop, for `shortest` packets or more, and gallop in turns."""
     pieces: list[NDArray[np.int64]] = []
-    at, turns = 0, SHORTEST_LOOP
+    at, turns = 0, shortest
     while True:
         offsets, at, reason = loop(window, at, end - base, turns)
         pieces.append(offsets)
@@ -153,7 +157,7 @@ def _step(
             taken = galloped.size
             pieces.append(galloped)
         if lengths is not None and taken > LOOKED_AT:
-            turns = SHORTEST_LOOP if lengths.size == 1 else LOOKED_AT
+            turns = shortest if lengths.size == 1 else max(shortest, LOOKED_AT)
         else:
             turns = min(2 * turns, LONGEST_LOOP)
     if reason is None and len(window) == end - base:  # the chain ends with this window
@@ -210,6 +214,13 @@ def _plain_loop(layout: PacketLayout) -> Loop:
         return np.array(found, np.int64), at, None
 
     return loop
+
+
+def _compiles(nbytes: int) -> bool:
+    """Tell whether the compiled loop pays for a chain of so many bytes."""
+    if COMPILED in sys.modules:
+        return nbytes >= COMPILED_FROM_BYTES
+    return nbytes >= COMPILE_FROM_BYTES and importlib.util.find_spec("numba") is not None
 
 
 def _compiled_loop(layout: PacketLayout) -> Loop:
