@@ -165,6 +165,7 @@ def _slice(place: Place, *, case: Case) -> Work:
 
 
 TDT_STREAMS: Any = ((".tev", ".sev"), "dirname", "<f4")
+TDT_SPIKES: Any = ((".tsq", ".tev"), "dirname", "<f4")
 
 CONTINUOUS = (
     Case("Blackrock .ns5", "BlackrockIO", _big(blackrock, "a.ns5", megabytes=128)),
@@ -185,7 +186,7 @@ SPIKES = (
     Case("Plexon .plx", "PlexonIO", _big(plexon, "a.plx", spikes=MILLION, slow_blocks=0)),
     Case("Blackrock .nev", "BlackrockIO", _big(blackrock, "a.nev", packets=MILLION)),
     Case("Spike2 .smr", "Spike2IO", _big(spike2, "a.smr", what="spikes", spikes=MILLION)),
-    Case("TDT .tev", "TdtIO", _big(tdt, "b-spikes", spikes=MILLION), (".tsq", ".tev"), "dirname"),
+    Case("TDT .tev", "TdtIO", _big(tdt, "b-spikes", spikes=MILLION), *TDT_SPIKES),
     Case("NeuroExplorer .nex", "NeuroExplorerIO", _big(neuroexplorer, "a.nex", spikes=MILLION)),
     Case("Alpha Omega .mpx", "AlphaOmegaIO", _big(alphaomega, "a.mpx", packets=16, spikes=MILLION)),
 )

@@ -500,6 +500,38 @@ def test_sev_of_version_0(opened, tmp_path):
         np.testing.assert_array_equal(rec.read_signal(0), stream.data)
 
 
+def test_sev_of_version_0_with_records(opened, tmp_path):
+    """The records know the type of its samples."""
+    stream = Stream("RSn1", stored_numbers(640, 2, "i2"), flags=0x10)
+    rec = opened(write_block(tmp_path / "B", [stream], version=0).folder)
+    np.testing.assert_array_equal(rec.read_signal(0), stream.data)
+    assert not rec.problems
+
+
+def test_sev_of_another_type_than_its_records(opened, tmp_path):
+    stream = Stream("RSn1", stored_numbers(640, 1, "i4"), flags=0x10)
+    made = write_block(tmp_path / "B", [stream])
+    write_sevs(made.folder, made.stem, Stream("RSn1", stored_numbers(640, 1)))
+    with pytest.raises(CorruptError, match="int32 as its records say, and float32 as its"):
+        opened(made.folder)
+    assert not opened(made.folder, salvage=True).signals
+
+
+def test_a_phantom_store_without_the_other_flag(opened, tmp_path):
+    stream = Stream("RSn1", stored_numbers(128, 1), flags=0x20)
+    made = write_block(tmp_path / "B", [stream])
+    write_sevs(made.folder, made.stem, stream)
+    np.testing.assert_array_equal(opened(made.folder).read_signal(0), stream.data)
+
+
+def test_the_head_knows_names_that_files_cannot_have(opened, tmp_path):
+    made = write_block(tmp_path / "B", [])
+    write_sevs(made.folder, made.stem, Stream("PC/1", stored_numbers(64, 1)))
+    assert opened(made.folder).signals[0].name == "PC/1"
+    write_sevs(made.folder, made.stem, Stream("PC/1", stored_numbers(64, 1)), version=2)
+    assert opened(made.folder).signals[0].name == "PC_1"  # trusted from version 3
+
+
 def test_a_sev_of_unknown_name_is_found_by_its_head(opened, tmp_path):
     stream = Stream("PC/1", stored_numbers(128, 1), flags=0x10)
     made = write_block(tmp_path / "B", [stream])
@@ -829,6 +861,15 @@ def test_damaged_descriptions_do_not_matter(opened, tmp_path, text):
     np.testing.assert_array_equal(rec.read_signal(0), stream.data)
 
 
+def test_a_disabled_store_is_told(opened, tmp_path):
+    stream = Stream("Wav1", stored_numbers(64, 1))
+    text = tbk_text([stream]).replace(
+        b"NAME=Enabled;TYPE=L;VALUE=1", b"NAME=Enabled;TYPE=L;VALUE=2"
+    )
+    rec = opened(write_block(tmp_path / "B", [stream], tbk=text).folder)
+    assert rec.signals[0].annotations["enabled"] is False
+
+
 def test_notes(opened, tmp_path):
     made = write_block(tmp_path / "B", [])
     (made.folder / "Notes.txt").write_bytes(b"Subject: A1\r\nNote-1: 3:18pm moved\r\n")
@@ -1051,7 +1092,7 @@ def test_records_that_cannot_be_true(opened, tmp_path, field, value, reason):
     assert not opened(made.folder, salvage=True).signals
 
 
-@pytest.mark.parametrize("time", [np.nan, np.inf, 1e200, -1e17])
+@pytest.mark.parametrize("time", [np.nan, np.inf, -np.inf, 1e200, 1e305, -1e17])
 def test_times_that_cannot_be_true(opened, tmp_path, time):
     contents = [Marks("Tick", [0.25, 0.5, 0.75], [1, 2, 3]), spikes(20, 1)]
     made = write_block(tmp_path / "B", contents)
@@ -1062,6 +1103,18 @@ def test_times_that_cannot_be_true(opened, tmp_path, time):
     assert caught.value.offset == row * 40 + 16
     rec = opened(made.folder, salvage=True)
     assert columns_of(rec, "Tick")["values"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("flags", [0, 0x10])
+def test_a_stream_without_any_time(opened, tmp_path, flags):
+    contents = [Stream("Wav1", stored_numbers(128, 2), flags=flags), Marks("Tick", [0.5], [1])]
+    made = write_block(tmp_path / "B", contents)
+    patch_index(made, change_field("time", made.records["name"] == b"Wav1", np.nan))
+    with pytest.raises(CorruptError, match="'Wav1' has the time nan"):
+        opened(made.folder)
+    rec = opened(made.folder, salvage=True)
+    assert not rec.signals
+    assert columns_of(rec, "Tick")["values"].tolist() == [1]
 
 
 def test_a_channel_that_lost_its_last_chunk(opened, tmp_path):

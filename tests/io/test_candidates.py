@@ -41,7 +41,8 @@ def test_content_wins_over_the_name(brainvision, tmp_path):
 
 def test_names_of_files_to_be_written(tmp_path):
     assert list_candidate_ios(tmp_path / "new.VHDR") == [io.BrainVisionIO]
-    assert set(list_candidate_ios(tmp_path / "new.txt")) == {io.AsciiSignalIO, io.AsciiSpikeTrainIO}
+    text = {io.AsciiSignalIO, io.AsciiSpikeTrainIO, io.TdtIO}
+    assert set(list_candidate_ios(tmp_path / "new.txt")) == text
     with pytest.raises(ValueError, match="no IO class"):
         list_candidate_ios(tmp_path / "new.nonsense")
 

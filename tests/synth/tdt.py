@@ -364,7 +364,8 @@ def big(
     path : Path
         The folder; gives the name of the block.
     samples, channels, points : int
-        Samples of each channel of a float32 stream, its channels, the samples of a chunk.
+        Samples of each channel of a float32 stream (whole chunks, one at least), its channels,
+        the samples of a chunk.
     sev : bool
         The stream lies in one .sev file per channel, else in the .tev.
     spikes, snippet : int
@@ -375,7 +376,7 @@ def big(
     rng = np.random.default_rng(1)
     contents: list[Content] = []
     if samples:
-        data = rng.standard_normal((samples // points * points, channels), np.float32)
+        data = rng.standard_normal((max(1, samples // points) * points, channels), np.float32)
         contents.append(Stream("Wav1", data, points=points, flags=0x10 if sev else 0))
     if spikes:
         waves = rng.standard_normal((spikes, snippet), np.float32)

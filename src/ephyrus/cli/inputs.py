@@ -141,11 +141,16 @@ def find_sources(
 
 
 def _is_recording(folder: Path, wanted: Format | None) -> bool:
-    """Tell whether a folder is a recording itself."""
-    if wanted is not None:
-        return wanted.mode == "dir"
-    matches = matches_of(str(folder))
-    return bool(matches) and matches[0].confidence > BY_NAME
+    """Tell whether a folder is a recording itself, of the wanted format if there is one."""
+    if wanted is not None and wanted.mode == "file":
+        return False
+    try:
+        matches = matches_of(str(folder))
+    except OSError:
+        return False  # told when it is looked into
+    if wanted is None:
+        return bool(matches) and matches[0].confidence > BY_NAME
+    return any(match.format.name == wanted.name for match in matches)
 
 
 def _nothing(folder: Path, recursive: bool) -> Failure:
@@ -171,7 +176,7 @@ def _within(
         here = Path(base)
         candidates = [here / name for name in sorted(names) if not name.startswith(".")]
         for name in list(folders):
-            if _is_recording(here / name, None):
+            if _is_recording(here / name, wanted):
                 folders.remove(name)
                 yield Source(str(here / name), (here / name).relative_to(folder))
         for path in candidates:

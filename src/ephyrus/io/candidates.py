@@ -62,14 +62,13 @@ def _candidates(
     """Give the candidates, and the one whose format recognises the content, if there is one."""
     path = Path(file_or_folder).expanduser()
     sure = None
-    if is_url(file_or_folder) or path.is_file():
+    if is_url(file_or_folder) or path.exists():
         matches = matches_of(file_or_folder)
         classes = [io_class(match.format.name) for match in matches]
         sure = classes[0] if matches and matches[0].confidence > BY_NAME else None
-    elif path.is_dir():
-        classes = _by_votes(
-            [entry for entry in path.rglob("*") if entry.is_file()], ignore_patterns
-        )
+        if path.is_dir() and sure is None:  # no recording itself: what lies in it may tell
+            votes = _by_votes(path.rglob("*"), ignore_patterns)
+            classes += [each for each in votes if each not in classes]
     elif path.suffix:
         classes = io_by_extension().get(path.suffix[1:].lower(), [])
     else:
