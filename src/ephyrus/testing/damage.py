@@ -70,7 +70,7 @@ class DamageLimits:
         Bytes of memory: `memory`, and `per_byte` for each byte of the files.
     """
 
-    seconds: float = 2.0
+    seconds: float = 10.0
     cpu_seconds: float = 20.0
     memory: int = 64 * 2**20
     per_byte: int = 8
