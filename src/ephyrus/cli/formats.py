@@ -85,9 +85,8 @@ def _overview(formats: list[Format]) -> Any:
 
 
 def _endings(declared: Format) -> str:
-    if declared.mode == "dir":
-        return "(a folder)"
-    return " ".join(f".{ending}" for ending in declared.extensions)
+    folder = ["folder"] if declared.mode == "dir" else []
+    return " ".join(folder + [f".{ending}" for ending in declared.extensions])
 
 
 def _held(declared: Format) -> str:
