@@ -11,6 +11,14 @@
     │       └── UnsupportedVersionError  a version or variant that is not read
     ├── MergeError                       two objects cannot be joined
     ├── MissingExtraError (ImportError)  an optional package is not installed
+    ├── NeuroshareError                  a Neuroshare library refuses a call
+    │   ├── LibraryCrashed               it ended the process that it ran in
+    │   └── LibraryHung                  it did not answer in time
+    ├── DLLException                     no vendor's library for a file
+    │   ├── DLLTypeUnknown               no library is known for the name's ending
+    │   ├── DLLNotFound                  it is not in the folders of libraries
+    │   └── DLLUnusable                  it is there and cannot be used here
+    ├── ArgumentError (ValueError)       nothing tells which library is meant
     ├── LimitError (MemoryError)         the request is larger than the limits allow
     └── Cancelled                        the caller stopped a long piece of work
 """
@@ -20,14 +28,22 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "ArgumentError",
     "Cancelled",
     "CorruptError",
+    "DLLException",
+    "DLLNotFound",
+    "DLLTypeUnknown",
+    "DLLUnusable",
     "EphyrusError",
     "FormatError",
+    "LibraryCrashed",
+    "LibraryHung",
     "LimitError",
     "MergeError",
     "MissingExtraError",
     "NeoReadWriteError",
+    "NeuroshareError",
     "TruncatedError",
     "UnsupportedVersionError",
     "WrongFormatError",
@@ -137,3 +153,140 @@ class LimitError(EphyrusError, MemoryError):
 
 class Cancelled(EphyrusError):
     """The caller cancelled a long piece of work through its progress object."""
+
+
+class NeuroshareError(EphyrusError):
+    """A Neuroshare library refuses a call.
+
+    Parameters
+    ----------
+    code : int
+        What the library answered, such as -7.
+    name : str
+        Name of the code in the C interface, such as ``"ns_BADINDEX"``.
+    message : str
+        The library's own message, or what the code means where it gives none.
+
+    Attributes
+    ----------
+    code, name, message
+        As given.
+    """
+
+    def __init__(self, code: int, name: str, message: str) -> None:
+        self.code = code
+        self.name = name
+        self.message = message
+        super().__init__(f"Neuroshare-Error ({code}): {message}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, self.name, self.message)
+
+
+class _LibraryGone(NeuroshareError):
+    """A library that ran in a process of its own is no longer there."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(-1, "ns_LIBERROR", message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message,)
+
+
+class LibraryCrashed(_LibraryGone):
+    """A library ended the process that it ran in; the files that it had open are closed."""
+
+
+class LibraryHung(_LibraryGone):
+    """A library did not answer in time, and was stopped; the files that it had open are closed."""
+
+
+class DLLException(EphyrusError):
+    """There is no vendor's library that can open a file."""
+
+
+class DLLTypeUnknown(DLLException):
+    """No library is known for files with such a name.
+
+    Parameters
+    ----------
+    name : str
+        The file.
+    ext : str
+        Its ending, without the dot.
+    """
+
+    def __init__(self, name: str, ext: str) -> None:
+        self.name = name
+        self.ext = ext
+        super().__init__(f'"{ext}": Unknown library type.')
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.ext)
+
+
+class DLLNotFound(DLLException):
+    """The library for a file is in none of the folders of libraries.
+
+    Parameters
+    ----------
+    name : str
+        The file that was to be opened; empty if the library itself was asked for.
+    ext : str
+        Its ending, without the dot.
+    lib : str
+        Name of the library.
+    advice : str, optional
+        Where it was looked for, what was found instead, and what would work.
+    """
+
+    def __init__(self, name: str, ext: str, lib: str, advice: str = "") -> None:
+        self.name = name
+        self.ext = ext
+        self.lib = lib
+        self.advice = advice
+        text = f'Vendor DLL "{lib}" could not be found'
+        super().__init__(f"{text}: {advice}" if advice else text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.ext, self.lib, self.advice)
+
+
+class DLLUnusable(DLLException):
+    """A file was found that should be a vendor's library, and cannot be used as one here.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    reason : str
+        Why, and what would work.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path} cannot be used: {reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.reason)
+
+
+class ArgumentError(EphyrusError, ValueError):
+    """An argument does not tell which library is meant.
+
+    Parameters
+    ----------
+    arg : str
+        What was given.
+    msg : str
+        What is wrong with it.
+    """
+
+    def __init__(self, arg: str, msg: str) -> None:
+        self.arg = arg
+        self.msg = msg
+        super().__init__(f'"{arg}": {msg}')
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.arg, self.msg)

@@ -2,14 +2,24 @@
  *
  * A "recording" is a text file that begins with the line NSTEST. Further lines order faults:
  *   fail FUNCTION CODE    the function answers CODE
- *   crash FUNCTION        the function kills the process
+ *   crash FUNCTION        the function kills the process by a signal
+ *   exit FUNCTION CODE    the function ends the process
  *   hang FUNCTION         the function never returns
+ *   slow FUNCTION MS      the function takes so many milliseconds
+ *   noise FUNCTION        the function writes to both outputs of the process
  *   lie times             ns_GetIndexByTime answers wrongly, as a real library does
  *   lie counts            the entity information promises more items than there are
  *   lie continuous        the continuous count is larger than what was asked for
+ *   lie samples           items of entity 7 claim more samples than the longest may have
+ *   lie lengths           the first item of entity 0 is 6000 bytes longer than promised
+ *   lie used              items of entity 0 claim 4 GB
+ *   lie pointers          samples are refused where only their number is wanted
  *   large COUNT           samples of entity 6 and items of entity 11
  * Variants are chosen when it is compiled: PACKED (structures packed to 4), MULTITHREADED (the flag
- * is set, calls are not checked for overlap), NO_LAST_ERROR and NO_NEURAL (functions that are missing).
+ * is set, calls are not checked for overlap), NO_LAST_ERROR and NO_NEURAL (functions that are missing),
+ * NO_INFO (the library tells nothing of itself), EMPTY_MESSAGE and LONG_MESSAGE (of errors: none, and
+ * 256 characters without a NUL), CRASH_AT_LOAD and HANG_AT_LOAD, REVISION_1_0 (months from 0 on, and
+ * segments sample by sample).
  *
  * What it holds is written in contents.py, from which the tests take what to expect.
  */
@@ -69,7 +79,8 @@ enum { EVENT = 1, ANALOG = 2, SEGMENT = 3, NEURAL = 4 };
 enum { ENTITIES = 12, FILES = 8, FAULTS = 16, RUNS = 3 };
 
 typedef struct { char what[8], function[32]; int code; } Fault;
-typedef struct { int is_open, faults, lies_times, lies_counts, lies_continuous; uint32_t large; Fault fault[FAULTS]; } File;
+enum { LIE_TIMES = 1, LIE_COUNTS = 2, LIE_CONTINUOUS = 4, LIE_SAMPLES = 8, LIE_LENGTHS = 16, LIE_USED = 32, LIE_POINTERS = 64 };
+typedef struct { int is_open, faults, lies; uint32_t large; Fault fault[FAULTS]; } File;
 
 static File files[FILES];
 static char last_error[256];
@@ -123,7 +134,20 @@ static int faulty(const File *file, const char *function) {
         const Fault *fault = &file->fault[k];
         if (strcmp(fault->function, function)) continue;
         if (!strcmp(fault->what, "crash")) abort();
+        if (!strcmp(fault->what, "exit")) _exit(fault->code);
         if (!strcmp(fault->what, "hang")) for (;;) sleep(1);
+        if (!strcmp(fault->what, "slow")) {
+            usleep(1000 * (useconds_t)fault->code);
+            continue;
+        }
+        if (!strcmp(fault->what, "noise")) {
+            for (int line = 0; line < 20000; line++) {
+                puts("the library says this to its user");
+                fputs("the library complains\n", stderr);
+            }
+            fflush(stdout);
+            continue;
+        }
         return fail(fault->code, "as ordered");
     }
     return OK;
@@ -168,7 +192,19 @@ static int refused(uint32_t handle, const char *function, uint32_t entity, uint3
     if (size != sizeof(kind)) ALONE(fail(LIBERROR, "size of the structure"));  \
     memset(info, 0, size)
 
+#if defined CRASH_AT_LOAD || defined HANG_AT_LOAD
+__attribute__((constructor)) static void at_load(void) {
+#ifdef CRASH_AT_LOAD
+    abort();
+#endif
+    for (;;) sleep(1);
+}
+#endif
+
 int32_t ns_GetLibraryInfo(LibraryInfo *info, uint32_t size) {
+#ifdef NO_INFO
+    return fail(LIBERROR, "nothing to tell");
+#endif
     if (size != sizeof *info) return fail(LIBERROR, "size of the structure");
     memset(info, 0, size);
     info->major = 2; info->minor = 7; info->api_major = 1; info->api_minor = 3;
@@ -179,6 +215,10 @@ int32_t ns_GetLibraryInfo(LibraryInfo *info, uint32_t size) {
     info->flags = 0x11;
 #else
     info->flags = 0x01;
+#endif
+#ifdef REVISION_1_0
+    info->api_minor = 0;
+    info->month = 11;
 #endif
     info->max_files = FILES;
     info->count = 1;
@@ -211,9 +251,8 @@ int32_t ns_OpenFile(const char *name, uint32_t *handle) {
         if (sscanf(line, "%15s %63s %d", what, function, &code) < 2) continue;
         if (!strcmp(what, "large")) file->large = (uint32_t)strtoul(function, NULL, 10);
         else if (!strcmp(what, "lie")) {
-            file->lies_times |= !strcmp(function, "times");
-            file->lies_counts |= !strcmp(function, "counts");
-            file->lies_continuous |= !strcmp(function, "continuous");
+            static const char *LIES[] = {"times", "counts", "continuous", "samples", "lengths", "used", "pointers"};
+            for (int k = 0; k < 7; k++) file->lies |= !strcmp(function, LIES[k]) << k;
         } else if (file->faults < FAULTS) {
             Fault *fault = &file->fault[file->faults++];
             snprintf(fault->what, sizeof fault->what, "%.7s", what);
@@ -246,6 +285,9 @@ int32_t ns_GetFileInfo(uint32_t handle, FileInfo *info, uint32_t size) {
     info->span = 12.5;
     text(info->application, 64, "ephyrus tests");
     info->year = 2019; info->month = 2; info->day = 28;
+#ifdef REVISION_1_0
+    info->month = 1;
+#endif
     info->hour = 23; info->minute = 59; info->second = 58; info->millisecond = 1000;
     text(info->comment, 256, "Messung \xe4 - no UTF-8");
     ALONE(OK);
@@ -256,7 +298,7 @@ int32_t ns_GetEntityInfo(uint32_t handle, uint32_t entity, EntityInfo *info, uin
     SIZED(EntityInfo);
     text(info->label, 32, LABELS[entity]);
     info->type = TYPES[entity];
-    info->items = items(file, entity) * (file->lies_counts ? 2 : 1);
+    info->items = items(file, entity) * (file->lies & LIE_COUNTS ? 2 : 1);
     ALONE(OK);
 }
 
@@ -293,8 +335,15 @@ int32_t ns_GetEventData(uint32_t handle, uint32_t entity, uint32_t index, double
         memcpy(item, &word, length = 4);
     }
     if (time != NULL) *time = event_time(entity, index);
+    if (used != NULL) *used = file->lies & LIE_USED ? 4294967280u : length;
+    if (entity == 0 && index == 0 && file->lies & LIE_LENGTHS) {
+        if (used != NULL) *used = length + 6000;
+        if (size < length + 6000) { *(char *)data = '?'; ALONE(OK); }
+        memcpy(data, item, length);
+        memset((char *)data + length, '.', 6000);
+        ALONE(OK);
+    }
     if (data != NULL) memcpy(data, item, length < size ? length : size > 0);
-    if (used != NULL) *used = length;
     ALONE(OK);
 }
 
@@ -324,6 +373,7 @@ int32_t ns_GetAnalogData(uint32_t handle, uint32_t entity, uint32_t start, uint3
     BEGIN("ns_GetAnalogData", ANALOG);
     uint32_t length = items(file, entity);
     if (start > length || count > length - start) ALONE(fail(BADINDEX, "samples past the end"));
+    if (data == NULL && file->lies & LIE_POINTERS) ALONE(fail(LIBERROR, "no place for the samples"));
     uint32_t together = count, end = 0;
     for (int run = 0; entity == 5 && run < RUNS; run++) {
         end += RUN_COUNTS[run];
@@ -332,7 +382,7 @@ int32_t ns_GetAnalogData(uint32_t handle, uint32_t entity, uint32_t start, uint3
             break;
         }
     }
-    if (continuous != NULL) *continuous = file->lies_continuous ? count + 5 : together;
+    if (continuous != NULL) *continuous = file->lies & LIE_CONTINUOUS ? count + 5 : together;
     for (uint32_t k = 0; data != NULL && k < count; k++) data[k] = analog_value(start + k);
     ALONE(OK);
 }
@@ -368,8 +418,13 @@ int32_t ns_GetSegmentData(uint32_t handle, uint32_t entity, int32_t index, doubl
     if (size < sizeof(double) * most * sources) ALONE(fail(LIBERROR, "the buffer is too small"));
     if (time != NULL) *time = item_time(file, entity, (uint32_t)index);
     for (uint32_t source = 0; data != NULL && source < sources; source++)
-        for (uint32_t k = 0; k < count; k++) data[source * most + k] = index + 0.01 * k + 100 * source;
-    if (samples != NULL) *samples = count;
+        for (uint32_t k = 0; k < count; k++)
+#ifdef REVISION_1_0
+            data[k * sources + source] = index + 0.01 * k + 100 * source;
+#else
+            data[source * most + k] = index + 0.01 * k + 100 * source;
+#endif
+    if (samples != NULL) *samples = file->lies & LIE_SAMPLES ? most + 7 : count;
     if (unit != NULL) *unit = entity == 7 ? units[index] : (uint32_t)index % 3;
     ALONE(OK);
 }
@@ -406,9 +461,9 @@ int32_t ns_GetIndexByTime(uint32_t handle, uint32_t entity, double time, int32_t
     if (length == 0) ALONE(fail(BADINDEX, "there are no items"));
     while (after < length && item_time(file, entity, after) < time) after++;
     int is_there = after < length && item_time(file, entity, after) == time;
-    if (file->lies_times && flag > 0 && !is_there) ALONE(fail(BADINDEX, "none, says a library that is wrong"));
-    if (file->lies_times && TYPES[entity] == SEGMENT) { *index = 5001; ALONE(OK); }
-    if (file->lies_times && flag > 0 && after == length - 1) { *index = length; ALONE(OK); }
+    if (file->lies & LIE_TIMES && flag > 0 && !is_there) ALONE(fail(BADINDEX, "none, says a library that is wrong"));
+    if (file->lies & LIE_TIMES && TYPES[entity] == SEGMENT) { *index = 5001; ALONE(OK); }
+    if (file->lies & LIE_TIMES && flag > 0 && after == length - 1) { *index = length; ALONE(OK); }
     if (flag > 0 || is_there) *index = after;
     else if (flag < 0) *index = after - 1;
     else if (after == 0) *index = 0;
@@ -421,7 +476,13 @@ int32_t ns_GetIndexByTime(uint32_t handle, uint32_t entity, double time, int32_t
 #ifndef NO_LAST_ERROR
 int32_t ns_GetLastErrorMsg(char *buffer, uint32_t size) {
     if (size == 0) return LIBERROR;
+#if defined LONG_MESSAGE
+    memset(buffer, 'x', size);
+#elif defined EMPTY_MESSAGE
+    buffer[0] = 0;
+#else
     snprintf(buffer, size, "%s", last_error);
+#endif
     return OK;
 }
 #endif
