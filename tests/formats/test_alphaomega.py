@@ -757,8 +757,9 @@ def test_file_that_lost_its_end_before_the_next(folder):
     first, second = chain(2)
     cut = first.head() + first.definitions() + first.rounds_of_blocks()[:-220]
     files = {"1.mpx": cut, "2.mpx": second.tobytes()}
-    with pytest.raises(TruncatedError, match=r"'2\.mpx' continues it"):
+    with pytest.raises(TruncatedError, match=r"'2\.mpx' continues it") as caught:
         folder(files)
+    assert caught.value.offset == len(cut)
     rec = folder(files, salvage=True)
     raw = rec.signal("RAW")
     begin, gone = int(raw.runs["count"][0]), 120 - int(raw.runs["count"][0])
@@ -919,8 +920,9 @@ def test_rates_that_cannot_be(opened, khz):
     assert [stream.channels.names for stream in rec.signals] == [("RAW 01",)]
     assert not rec.problems
     parts = LAST, ONE.mpx(), bad.mpx(), rows, analog_blocks(78, counts(2), [0, 10]).tobytes(), END
-    with pytest.raises(CorruptError, match="sampling rate"):
+    with pytest.raises(CorruptError, match="sampling rate") as caught:
         opened(*parts)
+    assert caught.value.offset == len(LAST) + len(ONE.mpx())
     rec = opened(*parts, salvage=True)
     assert [stream.channels.names for stream in rec.signals] == [("RAW 01",)]
     assert rec.problems[0].lost == 2

@@ -292,6 +292,54 @@ def test_gap_tolerance(tmp_path):
             opened(path, gap_tolerance_ms=value)
 
 
+@pytest.mark.parametrize("size", [1, 50, 3000])
+def test_gap_tolerance_of_nothing_holds_for_blocks_of_any_size(tmp_path, size):
+    """Small blocks are put together first, with no more tolerance than is asked for."""
+    spans = [(number * (size + 1), size) for number in range(40)]
+    nsx = Nsx((2, 3), blocks_at(*spans), synth.channels(2))
+    path = Session({"ns5": nsx}, main="ns5").write(tmp_path)
+    assert runs_of(opened(path).signal(0)) == [(40 * size, 0, 0)]
+    recording = opened(path, gap_tolerance_ms=0)
+    assert runs_of(recording.signal(0)) == [(size, tick, at) for at, (tick, _) in enumerate(spans)]
+    np.testing.assert_array_equal(recording.read_signal(0), nsx.values)
+
+
+def test_rounded_stamps_are_no_gap_at_any_tolerance(tmp_path):
+    stamps = synth.PTP_START + np.arange(900) * synth.PTP_CLOCK // synth.CLOCK
+    nsx = Nsx((3, 0), [Block(0, synth.counts(900, 2), stamps=stamps)], synth.channels(2),
+              resolution=synth.PTP_CLOCK)  # fmt: skip
+    recording = nsx_made(tmp_path, nsx, gap_tolerance_ms=0)
+    assert runs_of(recording.signal(0)) == [(900, synth.PTP_START, 0)]
+
+
+@pytest.mark.parametrize("version", [(2, 3), (3, 0)])
+@pytest.mark.parametrize("access", ["mmap", "pread"])
+def test_blocks_of_all_sizes_in_turn(tmp_path, version, access):
+    """Empty ones among them, and numbers of samples that do not fit 16 bits."""
+    sizes = [*[1, 2, 0, 3] * 400, 2**16 - 1, 3, 2**16, 0, 2**16 + 1, *[2, 1] * 300]
+    ticks = np.cumsum([0, *sizes[:-1]]).tolist()
+    nsx = Nsx(version, blocks_at(*zip(ticks, sizes, strict=True), width=1), synth.channels(1))
+    recording = nsx_made(tmp_path, nsx, access=access)
+    assert recording.problems == ()
+    assert runs_of(recording.signal(0)) == [(sum(sizes), 0, 0)]
+    np.testing.assert_array_equal(recording.read_signal(0), nsx.values)
+    for start, stop in ((0, 1), (1, 7), (1000, 2000), (2399, 2402), (sum(sizes) - 5, sum(sizes))):
+        np.testing.assert_array_equal(recording.read_signal(0, start, stop), nsx.values[start:stop])
+
+
+def test_small_blocks_are_looked_at_many_at_once(tmp_path):
+    """Also blocks of changing sizes, and of none: the file is not asked for each of them."""
+    sizes = [2, 0, 0, 1, 0, 5] * 2000
+    ticks = np.cumsum([0, *sizes[:-1]]).tolist()
+    nsx = Nsx((2, 3), blocks_at(*zip(ticks, sizes, strict=True)), synth.channels(2))
+    recording = nsx_made(tmp_path, nsx)
+    source = recording.reading.files.source("session.ns5")
+    assert source.requests < 200
+    before = source.requests
+    np.testing.assert_array_equal(recording.read_signal(0), nsx.values)
+    assert source.requests - before < 200
+
+
 def test_one_file_alone_loses_samples(tmp_path):
     session = synth.full_session((2, 3), ((0, 3000),))
     values = session.files["ns5"].values
@@ -393,6 +441,107 @@ def test_a_reset_is_one_at_any_tolerance(tmp_path):
     for tolerance in (None, 1000):
         recording = opened(path, gap_tolerance_ms=tolerance)
         assert runs_of(recording.signal(0)) == [(100, 500, 0), (100, 0, 1)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pauses_and_resets_in_any_order(tmp_path, seed):
+    """Spikes belong to the stretch of their clock that has begun last, to the tick."""
+    rng = np.random.default_rng(seed)
+    version = [(2, 3), (3, 0)][seed % 2]
+    nev = Nev(version, synth.electrodes(1, 2, samples=40))
+    spans, spikes, segments = [], [], []
+    for _ in range(rng.integers(1, 5)):
+        begins, tick = [], int(rng.integers(0, 50))
+        for _ in range(rng.integers(1, 4)):
+            begins.append(tick)
+            spans.append((tick, 30 * int(rng.integers(5, 60))))
+            tick = sum(spans[-1]) + int(rng.integers(70, 3000))
+        edges = np.array([[begin, max(begin - 1, 0)] for begin in begins]).ravel()
+        ticks = np.sort(np.concatenate([rng.integers(0, tick, 30), edges, [tick - 1]]))
+        before = len(spans) - len(begins)
+        spikes.append(ticks)
+        segments.append(before + np.maximum(np.searchsorted(begins, ticks, "right") - 1, 0))
+    ticks, segments = np.concatenate(spikes), np.concatenate(segments)
+    ids = rng.integers(1, 3, ticks.size)
+    packets = nev.spikes(ticks, ids, 0, np.zeros((ticks.size, 40), "<i2"))
+    slow = blocks_at(*[(tick, count // 30) for tick, count in spans])
+    files = {
+        "nev": replace(nev, packets=packets),
+        "ns5": Nsx(version, blocks_at(*spans), synth.channels(2)),
+        "ns2": Nsx(version, slow, synth.channels(2), period=30),
+    }
+    recording = made(tmp_path, Session(files))
+    assert recording.problems == ()
+    expected = [(count, tick, at) for at, (tick, count) in enumerate(spans)]
+    assert runs_of(recording.signal("nsx5")) == expected
+    assert runs_of(recording.signal("nsx2")) == [(n // 30, tick, at) for n, tick, at in expected]
+    for table in recording.tables:
+        mine = ids == int(table.name[2:])
+        found = np.repeat(table.runs["segment"], table.runs["count"])
+        np.testing.assert_array_equal(found, segments[mine])
+        np.testing.assert_array_equal(recording.read_table(table)["tick"], ticks[mine])
+
+
+WRAP = 2**32
+
+
+@pytest.mark.parametrize("sizes", [[3000, 4000, 900], [1] * 60, [50, 51] * 30])
+def test_samples_go_on_where_stamps_of_32_bits_begin_again(tmp_path, sizes):
+    """After 40 hours: spikes and events too, to the tick, and in the order of their times."""
+    ticks = WRAP - 40 + np.cumsum([0, *sizes[:-1]])
+    nsx = Nsx((2, 3), blocks_at(*zip((ticks % WRAP).tolist(), sizes, strict=True)),
+              synth.channels(2))  # fmt: skip
+    spikes = WRAP - 40 + np.array([0, 39, 38, 40, 41, 39, 59, 42])  # not quite in order
+    nev = Nev((2, 3), synth.electrodes(1))
+    waves = synth.counts(spikes.size, 48)
+    packets = nev.spikes(spikes % WRAP, 1, 0, waves)
+    recording = made(tmp_path, Session({"nev": replace(nev, packets=packets), "ns5": nsx}))
+    assert recording.problems == ()
+    assert runs_of(recording.signal(0)) == [(sum(sizes), WRAP - 40, 0)]
+    np.testing.assert_array_equal(recording.read_signal(0), nsx.values)
+    assert len(recording.segments) == 1
+    found = recording.read_table("ch1", columns=["tick", "waveform"])
+    order = np.argsort(spikes, kind="stable")
+    np.testing.assert_array_equal(found["tick"], spikes[order])
+    np.testing.assert_array_equal(found["waveform"][:, 0], waves[order])
+
+
+def test_one_block_that_is_longer_than_stamps_can_tell(tmp_path):
+    """At one sample in 40 hours a few of them last for several turns of the stamps."""
+    period = WRAP - 2**16
+    nsx = Nsx((2, 3), blocks_at((7, 5), ((7 + 5 * period) % WRAP, 3)), synth.channels(2),
+              period=period)  # fmt: skip
+    nev = Nev((2, 3), synth.electrodes(1))
+    ticks = np.array([9, 3 * 10**9, WRAP + 5, WRAP + 3 * 10**9, 2 * WRAP + 1])
+    packets = nev.spikes(ticks % WRAP, 1, 0, np.zeros((5, 48), "<i2"))
+    recording = made(tmp_path, Session({"nev": replace(nev, packets=packets), "ns5": nsx}))
+    assert runs_of(recording.signal(0)) == [(8, 7, 0)]
+    np.testing.assert_array_equal(recording.read_table("ch1")["tick"], ticks)
+
+
+def test_stamps_that_begin_again_behind_a_pause_are_a_reset(tmp_path):
+    nsx = Nsx((2, 3), blocks_at((WRAP - 500, 100), (20, 100)), synth.channels(2))
+    assert runs_of(nsx_made(tmp_path, nsx).signal(0)) == [(100, WRAP - 500, 0), (100, 20, 1)]
+
+
+def test_base_names(tmp_path):
+    path = synth.full_session((2, 3), ((0, 3000),)).write(tmp_path).with_suffix("")
+    recording = opened(path)
+    assert sorted(stream.name for stream in recording.signals) == ["nsx2", "nsx5"]
+    assert [table.name for table in recording.tables if table.kind == "spikes"]
+    assert len(io.BlackrockIO(path).read_segment().analogsignals) == len(recording.signals) * 2
+
+
+def test_stamps_that_go_back_everywhere_are_no_clock(tmp_path):
+    nev = Nev((2, 3), synth.electrodes(1))
+    ticks = np.arange(1500, 0, -1) * 40_000
+    packets = nev.spikes(ticks, 1, 0, np.zeros((1500, 48), "<i2"))
+    recording = nev_made(tmp_path, replace(nev, packets=packets))
+    assert reasons(recording) == [
+        "the time stamps go back 1,499 times, which no clock does: they are sorted"
+    ]
+    assert runs_of(recording.table("ch1")) == [(1500, 40_000, 0)]
+    np.testing.assert_array_equal(recording.read_table("ch1")["tick"], ticks[::-1])
 
 
 def test_empty_blocks_before_a_reset(tmp_path):

@@ -657,7 +657,7 @@ def test_marker_field_names(opened):
     fields = [(name, ["x"]) for name in ("value", "label", "tick", "same", "same", "")]
     rec = opened(nex([Variable(MARKER, "m", [3], fields=fields)]))
     assert list(rec.table("m").columns) == [
-        *("tick", "label", "label_", "tick_", "same", "same_", "field_5")
+        *("tick", "label", "label_", "tick_", "same", "same_4", "field_5")
     ]
 
 
@@ -795,7 +795,7 @@ def test_population_vectors_of_one_name(opened):
     facts = opened(nex(variables)).blocks[0].annotations
     assert {name: each.tolist() for name, each in facts["population_vectors"].items()} == {
         "w": [0.0, 2.5],
-        "w_": [1.0, 2.5],
+        "w_1": [1.0, 2.5],
     }
 
 
@@ -1032,6 +1032,87 @@ def test_items_larger_than_a_type_can_hold(opened):
 REAL = "neuroexplorer/test.nex"
 
 
+def overlapping(count, numbers, kind, points):
+    """Variables that all claim the same bytes: numbers that go back, and room for more."""
+    first = Variable(NEURON, "n", range(numbers, 0, -1))
+    empty = [Variable(NEURON, "n") for _ in range(count - 1)]
+    file, begin = nex([first, *empty]), 544 + 208 * count
+    changes = []
+    for header in range(544, begin, 208):
+        changes += [(header, "i", kind), (header + 72, "I", begin), (header + 76, "i", numbers)]
+        changes.append((header + 128, "i", points))
+    return patched(file, *changes) + bytes(4 * numbers)
+
+
+@pytest.mark.parametrize("salvage", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "points", "claimed"),
+    [(NEURON, 0, 4), (INTERVAL, 0, 8), (POPULATION, 0, 8), (WAVEFORM, 1, 6)],
+)
+def test_variables_that_claim_the_same_bytes(opened, kind, points, claimed, salvage):
+    """Memory and time follow the bytes of the file, not what its headers claim together."""
+    count, numbers = 300, 10_000
+    raw = overlapping(count, numbers, kind, points)
+    rec = opened(raw, salvage=salvage)
+    left_out = (
+        "n: the variable is left out: the variables before it claim 4 times the bytes of the file "
+        "already"
+    )
+    kept = 4 * len(raw) // (claimed * numbers)
+    assert reasons(rec).count(left_out) == count - kept
+    if kind != POPULATION:
+        assert len(rec.tables) == kept
+        np.testing.assert_array_equal(rec.read_table(kept - 1)["tick"], np.arange(1, numbers + 1))
+
+
+@pytest.mark.parametrize("points", [5, 2**40, 2**63, 2**64 - 1])
+def test_samples_without_end(opened, points):
+    """Numbers of samples that no integer of 64 bits holds: what is there is read, and is exact."""
+    variable = Variable(
+        CONTINUOUS, "c", [0, 4000], [1, 2, 3, 4], (0, 3), points=points, is_long=True
+    )
+    rec = opened(nex5([variable]), name="test.nex5", salvage=True)
+    assert f"c: {points:,} samples from byte" in reasons(rec)[0]
+    assert rec.signal(0).runs["count"].tolist() == [3, 1]
+    assert rec.signal(0).runs["tick"].tolist() == [0, 4000]
+    assert rec.read_signal(0)[:, 0].tolist() == [1, 2, 3, 4]
+    strict = opened(nex5([variable]), name="strict.nex5")
+    assert strict.signals == ()
+
+
+def test_variables_that_are_not_whole_claim_nothing(opened):
+    """Sound variables behind many broken ones are read."""
+    broken = [Variable(NEURON, "broken", range(9), count=2**30) for _ in range(20)]
+    rec = opened(nex([*broken, Variable(NEURON, "sound", [3, 4])]))
+    assert names(rec) == ["sound"]
+    assert rec.read_table(0)["tick"].tolist() == [3, 4]
+
+
+@BOTH
+def test_too_many_fields(opened, write):
+    fields = [("same", ["x"])] * 3
+    rec = opened(write([Variable(MARKER, "m", [3], fields=fields, n_fields=2**14 + 1)]))
+    assert reasons(rec) == ["m: the variable is left out: its 16,385 fields are more than markers "
+                            "have"]  # fmt: skip
+
+
+def test_thousands_of_fields_of_one_name(opened):
+    """Their names do not grow with their number."""
+    fields = [("same", ["x"])] * 5000
+    columns = list(opened(nex([Variable(MARKER, "m", [3], fields=fields)])).table("m").columns)
+    assert columns[:4] == ["tick", "label", "same_1", "same_2"]
+    assert max(map(len, columns)) == len("same_4999")
+
+
+def test_labels_tell_units_apart(opened):
+    """They are what tables and pictures show."""
+    variables = [Variable(NEURON, name, [5]) for name in ("sig1a", "twice", "twice", "")]
+    rec = opened(nex(variables))
+    assert [table.units[0].label for table in rec.tables] == ["sig1a", "twice#1", "twice#2", "#3"]
+    block = io.NeuroExplorerIO(rec.path).read_block()
+    assert [train.annotations["id"] for train in block.segments[0].spiketrains] == [*"0123"]
+
+
 @pytest.fixture
 def real():
     with open_recording(data_path(REAL)) as recording:
@@ -1066,7 +1147,7 @@ def test_real_spikes(real, expected):
     spikes = [table for table in real.tables if table.kind == "spikes"]
     assert [table.name for table in spikes] == [train["name"] for train in trains]
     for table, train in zip(spikes, trains, strict=True):
-        assert table.units[0].label == train["id"]
+        assert (table.id, table.units[0].label) == (train["id"], train["name"])
         found = real.read_table(table, columns=[*table.columns])
         assert_points(seconds(found["tick"], table.clock), train)
         assert (table.waveforms is not None) == ("waveforms" in train)

@@ -334,7 +334,7 @@ def test_names_chosen_by_users(opened, names, expected):
 
 def test_header_values_are_annotations(opened):
     made = everything(comment="eyes open", acquiring="OmniPlex 1.2", trodality=2)
-    made.spikes[0].comment = "left"
+    made.spikes[0].comment, made.slow[1].comment = "left", "right"
     rec = opened(made.file())
     assert rec.blocks[0].annotations == {
         "plexon_version": 106,
@@ -352,6 +352,8 @@ def test_header_values_are_annotations(opened):
         "preamplifier_gain": [2, 2],
         "spike_channel": [1, 0],
         "source_id": [3, 4],
+        "source_channel": [128, 129],
+        "comment": ["", "right"],
     }
     assert rec.table("ch1").annotations == {
         "gain": 1000,
@@ -359,10 +361,17 @@ def test_header_values_are_annotations(opened):
         "threshold": -100,
         "reference": 0,
         "method": 2,
+        "sig_name": "sig001",
         "comment": "left",
         "source_id": 5,
+        "source_channel": 1,
     }
-    assert rec.table("event1").annotations == {"channel_id": 1, "comment": "lever"}
+    assert rec.table("event1").annotations == {
+        "channel_id": 1,
+        "comment": "lever",
+        "source_id": 2,
+        "source_channel": 1,
+    }
 
 
 def test_older_versions_lack_what_came_later(opened):
@@ -555,14 +564,24 @@ def test_odd_block_at_the_end_is_cut(opened, cut):
 
 
 def test_waveforms_of_different_lengths(opened):
-    more = [(100, block_rows(1, 1, 100, data=waveforms(1, 6)))]
-    rec = opened(plx(spikes=[Spikes("SPK01", 1, [5, 200], 0, waveforms(2, 4))], more=more))
+    """Converted files end with an odd block: the other waveforms are not lost with it."""
+    usual, short, long = waveforms(3, 4), waveforms(1, 2, seed=1), waveforms(1, 6, seed=2)
+    more = [(100, block_rows(1, 1, 100, data=long)), (300, block_rows(1, 1, 300, data=short))]
+    rec = opened(plx(spikes=[Spikes("SPK01", 1, [5, 200, 400], 0, usual)], more=more))
     table = rec.table("ch1")
-    assert table.waveforms is None
-    assert rows(rec, table, "tick")["tick"].tolist() == [5, 100, 200]
+    expected = np.zeros((5, 1, 4), "<i2")
+    expected[[0, 2, 4], 0] = usual
+    expected[1, 0], expected[3, 0, :2] = long[0, :4], short[0]
+    found = rows(rec, table, "tick", "waveform")
+    assert found["tick"].tolist() == [5, 100, 200, 300, 400]
+    np.testing.assert_array_equal(found["waveform"], expected)
+    part = rec.read_table(table, 1, 3, ["waveform"])["waveform"]
+    np.testing.assert_array_equal(part, expected[1:3])
+    chosen = module.read_rows(rec.reading, table, np.array([1, 3]), ["waveform"])["waveform"]
+    np.testing.assert_array_equal(chosen, expected[[1, 3]])
     (problem,) = rec.problems
-    assert "different lengths" in problem.reason
-    assert problem.lost == 3
+    assert "differ in length; all are given 4 samples" in problem.reason
+    assert problem.lost == 1
 
 
 def test_some_spikes_without_waveforms(opened):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ephyrus.errors import TruncatedError
-from ephyrus.recording import PacketedSignal, heads, packets, read_channels, rows
+from ephyrus.recording import PacketedSignal, heads, packets, padded_rows, read_channels, rows
 from ephyrus.recording.files import FileSet
 
 RNG = np.random.default_rng(3)
@@ -48,6 +48,19 @@ def test_rows_of_equal_length(opened):
     raw = data.tobytes()
     expected = [np.frombuffer(raw, "<i2", 20, at) for at in offsets]
     np.testing.assert_array_equal(found, expected)
+
+
+def test_rows_of_different_lengths(opened):
+    """Longer ones are cut, and nothing behind them is read; zeros follow the shorter ones."""
+    data = RNG.integers(1, 30000, 50, np.int16)
+    offsets, counts = np.array([10, 0, 96, 40], np.int64), np.array([4, 0, 2, 9], np.uint16)
+    found = padded_rows(opened(data.tobytes()), offsets, "<i2", counts, 6)
+    expected = np.zeros((4, 6), np.int16)
+    expected[0, :4], expected[2, :2], expected[3] = data[5:9], data[48:], data[20:26]
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(TruncatedError):
+        padded_rows(opened(data.tobytes()), offsets, "<i2", counts + np.uint16(1), 6)
+    assert padded_rows(opened(b""), offsets[:0], "<i2", counts[:0], 6).shape == (0, 6)
 
 
 def test_nothing_asked_for_is_nothing(opened):

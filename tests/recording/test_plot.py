@@ -5,6 +5,7 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
@@ -411,6 +412,28 @@ def test_very_many_events_keep_their_labels():
     assert found.times.tolist() == [tick / 1000 for tick in range(0, 10_000, 250)]
     assert found.labels == tuple(f"l{tick}" for tick in range(0, 10_000, 250))
     assert found.durations is None
+
+
+@pytest.mark.parametrize(("number", "alpha"), [(3, 0.45), (100, 0.45), (1000, 0.045)])
+def test_very_many_events_do_not_bury_the_signals(number, alpha):
+    ticks = np.linspace(100, 44_000, number).astype(np.int64)
+    events = arrays.table("events", tick=ticks, label=[""] * number, name="TTL")
+    recording = arrays.in_memory([long_signal()], [events])
+    lanes, signal, *_ = recording.plot().axes
+    (across,) = [each for each in signal.collections if isinstance(each, LineCollection)]
+    assert len(across.get_segments()) == number
+    assert across.get_alpha() == pytest.approx(alpha)
+    (own,) = [each for each in lanes.collections if isinstance(each, LineCollection)]
+    assert own.get_alpha() is None
+
+
+@pytest.mark.parametrize("name", ["LFP", "ADD ANALOG-IN 1", "x" * 40])
+def test_long_names_are_seen_whole(name):
+    figure = arrays.in_memory([long_signal(names=[name, "Vm"])]).plot()
+    FigureCanvasAgg(figure).draw()
+    label = figure.axes[0].yaxis.label
+    assert label.get_text().startswith(name[:21])
+    assert label.get_window_extent().x0 >= 0
 
 
 def test_irregular_samples():

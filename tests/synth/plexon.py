@@ -46,6 +46,7 @@ class Events:
     ticks: Any = ()
     words: Any = 0
     comment: str | bytes = ""
+    source: int = 2
     has_header: bool = True
 
 
@@ -173,6 +174,7 @@ def _count_tables(raw: np.ndarray, spikes: Sequence[Spikes], events: Sequence[Ev
 def _spike_header(channel: Spikes, version: int) -> np.ndarray:
     raw = np.zeros(SPIKE_BYTES, "u1")
     _text(raw, 0, channel.name, 32)
+    _text(raw, 32, f"sig{channel.number:03d}", 32)
     _put(raw, 64, [channel.number, 10, channel.number, 0], "<i4")
     _put(raw, 80, [channel.gain, 1, channel.threshold, 2, 0], "<i4")
     if version >= 105:
@@ -189,6 +191,9 @@ def _event_header(channel: Events, version: int) -> np.ndarray:
     _put(raw, 32, channel.number, "<i4")
     if version >= 105:
         _text(raw, 36, channel.comment, 128)
+    if version >= 106:
+        _put(raw, 164, channel.source, "u1")
+        _put(raw, 166, channel.number, "<u2")
     return raw
 
 

@@ -28,7 +28,8 @@ __all__ = [
 MOST_ROWS = 32  # channels
 MOST_UNITS = 100  # rows of the raster
 MOST_LANES = 6  # tables of events and epochs
-FEW = 100  # samples that are marked, so that a single one is seen
+FEW = 100  # samples that are marked, so that a single one is seen; lines of full strength
+SHORT_NAME = 9  # letters for which there is room beside the scale
 NAMED_UNITS = 30  # more units have no room for their names
 
 # colours that people with colour-blindness tell apart, dark enough for thin lines
@@ -160,7 +161,11 @@ def draw(
         len(heights), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
     )[:, 0]
     figure.subplots_adjust(
-        left=0.13, right=0.975, top=1 - MARGIN / inches, bottom=MARGIN / inches, hspace=0.08
+        left=_left_margin(content),
+        right=0.975,
+        top=1 - MARGIN / inches,
+        bottom=MARGIN / inches,
+        hspace=0.08,
     )
     _fill(iter(axes), content, extent)
     for number, axis in enumerate(axes):
@@ -171,6 +176,12 @@ def draw(
         _say(axes[0], "nothing to draw")
     figure.align_ylabels(axes)
     _words(figure, title, line, note, inches)
+
+
+def _left_margin(content: Content) -> float:
+    """Give the part of the width that names and scales need."""
+    longest = max((len(_shown(trace.name)) for trace in content.traces), default=0)
+    return 0.13 + 0.0055 * max(longest - SHORT_NAME, 0)
 
 
 def _fill(axes: Iterator[Any], content: Content, extent: tuple[float, float]) -> None:
@@ -275,7 +286,8 @@ def _draw_marks(axis: Any, lanes: Sequence[Marks]) -> None:
     for lane, colour in zip(lanes, _mark_colours(lanes), strict=True):
         base = {"label": f"_{lane.name}", "transform": axis.get_xaxis_transform(), "zorder": 0.5}
         if lane.durations is None:
-            _add_lines(axis, lane.times, 0, 1, colors=colour, alpha=0.45, **base)
+            alpha = 0.45 * min(FEW / max(lane.times.size, 1), 1)  # many would bury the signals
+            _add_lines(axis, lane.times, 0, 1, colors=colour, alpha=alpha, **base)
         else:
             spans = np.column_stack([lane.times, lane.times + lane.durations])
             _add_spans(axis, spans, 0, 1, facecolor=colour, alpha=0.10, **base)

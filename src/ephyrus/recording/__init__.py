@@ -38,7 +38,7 @@ from ephyrus.recording.limits import (
     pieces,
     under_way,
 )
-from ephyrus.recording.packets import PacketedSignal, heads, read_channels, rows
+from ephyrus.recording.packets import PacketedSignal, heads, padded_rows, read_channels, rows
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled
 from ephyrus.recording.streams import (
@@ -98,6 +98,7 @@ __all__ = [
     "grouped",
     "heads",
     "joint_stretches",
+    "padded_rows",
     "pieces",
     "positive",
     "read_channels",

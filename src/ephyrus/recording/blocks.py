@@ -11,7 +11,7 @@ per segment.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -154,7 +154,7 @@ def index_blocks(blocks: list[Block]) -> TreeIndex:
     info = RecordingInfo(
         segments=tuple(segments),
         blocks=tuple(
-            BlockInfo(block.name, block.annotations, block.rec_datetime) for block in blocks
+            BlockInfo(block.name, _plain(block.annotations), block.rec_datetime) for block in blocks
         ),
         signals=tuple(_signal(at, runs) for at, runs in enumerate(signals.values())),
         tables=tuple(_table(at, runs) for at, runs in enumerate(tables.values())),
@@ -200,9 +200,19 @@ def _segment_info(segment: Any, block_index: int) -> SegmentInfo:
         None if t_stop is None else float(t_stop.rescale("s").magnitude),
         segment.name,
         block_index,
-        segment.annotations,
+        _plain(segment.annotations),
         segment.rec_datetime,
     )
+
+
+def _plain(annotations: Mapping[str, Any]) -> dict[str, Any]:
+    """Give annotations without units: descriptors have plain values, quantities are mappings."""
+    return {
+        name: {"magnitude": np.asarray(value.magnitude)[()], "units": str(value.dimensionality)}
+        if hasattr(value, "dimensionality")
+        else value
+        for name, value in annotations.items()
+    }
 
 
 def _sort(
@@ -251,7 +261,7 @@ def _signal(number: int, runs: list[tuple[int, Any]]) -> SignalStream:
         runs=run_table(counts, ticks, [segment for segment, _ in runs]),
         clock=clock,
         item_shape=first.true_shape[1:],
-        annotations=first.annotations,
+        annotations=_plain(first.annotations),
     )
 
 
@@ -287,12 +297,12 @@ def _table(number: int, runs: list[tuple[int, Any]]) -> TableStream:
         columns=columns(**dict(_columns(first, kind))),
         clock=SECONDS,
         runs=run_table(counts, 0, [segment for segment, _ in runs]),
-        units=(Unit(0, name, label, first.annotations),) if spikes else (),
+        units=(Unit(0, name, label, _plain(first.annotations)),) if spikes else (),
         unit_counts=counts[np.newaxis] if spikes else np.zeros((0, 0), np.int64),
         waveforms=_waveforms(first) if spikes else None,
         channels=_channels(first) if kind == "samples" else None,
         is_sorted=False,
-        annotations={} if spikes else first.annotations,
+        annotations={} if spikes else _plain(first.annotations),
     )
 
 

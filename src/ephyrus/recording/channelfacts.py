@@ -88,7 +88,7 @@ def unit_bits(ids: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 def sample_counts(values: NDArray[np.float64]) -> NDArray[np.uint32]:
     """Tell how many samples of each item, shape (items, sources, samples), come before NaN only."""
-    there = ~np.isnan(values).all(axis=1)
+    there = np.asarray(~np.isnan(values).all(axis=1))
     from_end = np.argmax(there[:, ::-1], axis=1) if values.shape[2] else np.zeros(len(values), int)
     counts = np.where(there.any(axis=1), values.shape[2] - from_end, 0)
     return np.asarray(counts, np.uint32)

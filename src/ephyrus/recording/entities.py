@@ -277,7 +277,7 @@ def date_of(info: FileInfo) -> datetime | None:
     """
     month = info.month + 1 if info.month == 0 and info.year else info.month
     try:
-        day = datetime(info.year, month, info.day, info.hour, info.minute, info.second)  # noqa: DTZ001 - local time, as the file says
+        day = datetime(info.year, month, info.day, info.hour, info.minute, info.second)
         return day + timedelta(milliseconds=info.millisecond)
     except (ValueError, OverflowError):
         return None

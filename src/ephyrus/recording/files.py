@@ -12,6 +12,7 @@ import errno
 import mmap
 import os
 import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -24,6 +25,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ephyrus.errors import FormatError, TruncatedError
 from ephyrus.recording.addresses import entries, entries_in_memory, filesystem, is_url
+from ephyrus.recording.opened import Closable, OpenSources
 
 __all__ = [
     "Access",
@@ -58,9 +60,12 @@ class ByteSource(ABC):
         How often, and for how many bytes, the source was asked (diagnostics; not synchronised).
     is_in_memory : bool
         Arrays are views: asking for a long range costs nothing.
+    holds_file : bool
+        It holds a descriptor of the system while it is open.
     """
 
     is_in_memory = False
+    holds_file = False
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
@@ -161,6 +166,7 @@ class MappedSource(ByteSource):
     """A local file, mapped into memory read-only."""
 
     is_in_memory = True
+    holds_file = True  # a map has a copy of the descriptor
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
@@ -186,8 +192,11 @@ class MappedSource(ByteSource):
 class PreadSource(ByteSource):
     """A local file, read by position; survives a file that shrinks while it is open."""
 
+    holds_file = True
+
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
+        weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         super().__init__(str(path), os.fstat(self._file.fileno()).st_size)
 
@@ -274,10 +283,9 @@ class FileSet:
         self.storage_options = dict(storage_options or {})
         self._memory = None if memory is None else dict(memory)
         self._filesystem: Any = None
-        self._sources: dict[str, ByteSource] = {}
+        self._open_sources = OpenSources()
         self._paths: dict[str, str] = {}
         self._fingerprints: dict[str, tuple[int, float]] = {}
-        self._lock = threading.Lock()
         self.path = self._located(os.fspath(path))
         self.is_dir = self._is_dir()
 
@@ -370,7 +378,7 @@ class FileSet:
             return False
 
     def source(self, name: str, *, field: str | None = None) -> ByteSource:
-        """Open a file of the recording's folder (once; closed by :meth:`close`).
+        """Open a file of the recording's folder, or give it if it is open (keep few of them).
 
         Parameters
         ----------
@@ -382,25 +390,22 @@ class FileSet:
         Raises
         ------
         FormatError
-            If the name leads out of the recording's folder, or the file changed since it was
-            first opened.
+            If the name leads out of the folder, or the file changed since it was first opened.
         FileNotFoundError
             If it is not there.
         """
-        known = self._sources.get(self._paths.get(name, ""))
+        known = self._open_sources.get(self._paths.get(name, ""))
         if known is not None:
             return known
         path = self._below(name, field)
-        with self._lock:
-            if path not in self._sources:
-                self._paths[name] = path
-                self._sources[path] = self._opened(path)
-            return self._sources[path]
+        source = self._open_sources.opened(path, self._opened)
+        self._paths[name] = path
+        return source
 
     @property
     def is_open(self) -> bool:
         """Whether any file is held open."""
-        return bool(self._sources)
+        return bool(self._open_sources)
 
     def fingerprint(self) -> tuple[int, float] | None:
         """Give size and modification time of a local main file or folder; None elsewhere."""
@@ -417,10 +422,11 @@ class FileSet:
 
     def close(self) -> None:
         """Close every file; a later :meth:`source` opens it again."""
-        with self._lock:
-            for source in self._sources.values():
-                source.close()
-            self._sources.clear()
+        self._open_sources.close()
+
+    def attach(self, opened: Closable) -> None:
+        """Let something that was opened for the recording be closed with its files."""
+        self._open_sources.attach(opened)
 
     def _folder(self) -> str:
         if self.is_dir:

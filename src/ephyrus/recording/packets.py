@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ephyrus.recording.files import ByteSource
 
-__all__ = ["PacketedSignal", "heads", "read_channels", "rows"]
+__all__ = ["PacketedSignal", "heads", "padded_rows", "read_channels", "rows"]
 
 PIECE_BYTES = 16 * 2**20  # read at once where the bytes are not in memory
 LINE_BYTES = 64  # rows are odd numbers of cache lines long: others would compete for their places
@@ -56,6 +56,43 @@ def rows(
         return np.empty((len(offsets), count), item)
     flat = _gathered(source, offsets, count * item.itemsize)
     return flat.view(item).reshape(len(offsets), count)
+
+
+def padded_rows(
+    source: ByteSource,
+    offsets: NDArray[np.int64],
+    dtype: DTypeLike,
+    counts: NDArray[np.integer[Any]],
+    width: int,
+) -> NDArray[Any]:
+    """Read rows that are not equally long: `counts` items of `dtype` at each offset.
+
+    Parameters
+    ----------
+    source : ByteSource
+        The file.
+    offsets, counts : ndarray of int, shape (rows,)
+        First byte and number of items of each row.
+    dtype : dtype
+        Type of an item.
+    width : int
+        Items of a row of the result: longer ones are cut, zeros follow the shorter ones.
+
+    Returns
+    -------
+    ndarray of `dtype`, shape (rows, width)
+
+    Raises
+    ------
+    TruncatedError
+        If they do not lie within the file.
+    """
+    lengths = np.minimum(counts, width)
+    result = np.zeros((len(offsets), width), dtype)
+    for length in np.unique(lengths).tolist():
+        mine = lengths == length
+        result[mine, :length] = rows(source, offsets[mine], dtype, length)
+    return result
 
 
 def _gathered(source: ByteSource, offsets: NDArray[np.int64], width: int) -> NDArray[np.void]:

@@ -200,6 +200,7 @@ class Sound:
     runs: Mapping[Key, Sequence[Any]]
     channels: Mapping[Key, Sequence[str]]
     problems: frozenset[str]
+    segments: int
 
     @classmethod
     def of(cls, subject: Subject) -> Sound:
@@ -207,7 +208,8 @@ class Sound:
         with subject.open() as rec:
             runs = {key: stream.runs.tolist() for key, stream in all_streams(rec)}
             channels = {key: signal.channels.ids for key, signal in all_signals(rec)}
-            return cls(values(rec), lengths(rec), runs, channels, _reasons(rec))
+            segments = len(rec.segments)
+            return cls(values(rec), lengths(rec), runs, channels, _reasons(rec), segments)
 
 
 def _reasons(rec: Recording) -> frozenset[str]:
@@ -301,9 +303,13 @@ def _check_part(rec: Recording, sound: Sound, cut: Cut, *, salvaged: bool) -> No
             f"items are lost and no problem is noted: {found} of {dict(sound.lengths)}",
         )
     kept: Mapping[Key, Any] = values(rec)
+    skipped = sound.segments - len(rec.segments) if salvaged and noted else 0
     for key, stream in all_streams(rec):
         origin = origins[key]
         full: Any = sound.values[origin]
+        if skipped > 0:
+            _check_shifted(stream, kept[key], sound, origin, cut.unsure, skipped)
+            continue
         for first, count, begin, whole in _matching_runs(origin, stream, sound, salvaged and noted):
             if isinstance(stream, SignalStream):
                 sure = max(count - cut.unsure, 0)
@@ -352,6 +358,34 @@ def _matching_runs(
         )
         begin = first if isinstance(stream, SignalStream) else 0
         yield first, count, begin, sound.lengths[key] - begin
+
+
+def _check_shifted(
+    stream: SignalStream | TableStream,
+    kept: Any,
+    sound: Sound,
+    origin: Key,
+    unsure: int,
+    skipped: int,
+) -> None:
+    """Check a stream of a recording that lost whole segments, perhaps that at which time begins."""
+    full: Any = sound.values[origin]
+    if not isinstance(stream, SignalStream):
+        rows, expected = (
+            _rows({name: each[name] for name in each if name != "tick"}, 0, sound.lengths[origin])
+            for each in (kept, full)
+        )
+        _check_rows_kept(stream, rows, expected, unsure)
+        return
+    full = _same_channels(stream, full, sound.channels[origin])
+    for first, count, _, segment in stream.runs.tolist():
+        sure = max(count - unsure, 0)
+        places = range(segment, segment + skipped + 1)
+        begins = [run[0] for run in sound.runs[origin] if run[3] in places and run[1] >= count]
+        require(
+            any(same(kept[first : first + sure], full[begin : begin + sure]) for begin in begins),
+            f"signal {stream.id!r}: its run in segment {segment} is none of the sound recording's",
+        )
 
 
 def _same_channels(signal: SignalStream, full: Any, ids: Sequence[str]) -> Any:

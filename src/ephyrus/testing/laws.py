@@ -134,10 +134,12 @@ def check_columns(rec: Recording) -> None:
 def check_rows(rec: Recording, seed: str) -> None:
     """Check that items read by their positions are those of the full read."""
     read_rows = getattr(rec.module, "read_rows", None)
-    for table in rec.tables if read_rows is not None else ():
+    if read_rows is None:
+        return
+    for table in rec.tables:
         if table.kind != "spikes":
             continue
-        full = read_all(rec, table)
+        full: dict[str, Any] = read_all(rec, table)  # type: ignore[assignment]  # of a table
         some = generator(seed, 3).random(table.length) < 0.5
         for rows in (np.arange(table.length), np.flatnonzero(some), np.empty(0, np.intp)):
             found = read_rows(rec.reading, table, rows, list(table.columns))

@@ -4,7 +4,7 @@ Open one ``.mpx`` file, a folder, or an ``.lsx`` file, which lists the files of 
 programs split long recordings into numbered files (``...F0001.mpx``); of a folder or a list, files
 that continue each other are joined, and each recording is a segment, in the order of time. One file
 opened by its name is read alone. The option ``lsx_files`` names lists within a folder; the other
-files of the folder are then left out.
+files of the folder are then left out. Of a folder that holds both kinds, the .mpx files are read.
 
 Read are continuous channels, segmented channels (spikes with waveforms), digital inputs, ports and
 stream messages of ``.mpx`` files (map version 4). Continuous channels of one kind ("RAW 01",
@@ -26,7 +26,8 @@ The older ``.map`` files are read as far as their layout is known: in counts, wi
 they do not tell a reliable scale. No such file was there to compare with.
 
 Files that the program did not close (there is no end mark) are read as far as they are whole; the
-last samples that only some channels of a signal have are left out, and noted.
+last samples that only some channels of a signal have are left out, and noted. Where the chain of
+blocks is broken, what follows cannot be read (strict reading refuses such files).
 
 Not read: in ``.map`` files, blocks that hold several channels (type 7; such files are refused);
 colours, groups and display settings, video (``.vmt``), logs and analog or digital outputs.

@@ -43,6 +43,7 @@ VALUE_AT = {DIGITAL: 10, PORT: 6}
 STAMP_AT = {DIGITAL: 6, PORT: 8, MESSAGES: 4}  # other data blocks end with their stamp
 MESSAGE_AT = 8
 SHORTEST = {SIGNAL: 10, SEGMENTED: 10, DIGITAL: 12, PORT: 12, MESSAGES: 8}
+IS_TYPE = np.array([0x20 < each < 0x7F for each in range(256)])  # printable characters
 LARGEST_TAIL = 2**16  # of zeros behind the last block, looked at to tell them from damage
 
 
@@ -86,6 +87,8 @@ class FileBlocks:
     ----------
     definitions : dict of int to Definition
         Channels, ports and streams by number.
+    places : dict of int to int
+        Offset of each of these definitions.
     data : dict of int to Blocks
         Data blocks by channel number.
     messages : Blocks
@@ -95,6 +98,7 @@ class FileBlocks:
     """
 
     definitions: Mapping[int, Definition]
+    places: Mapping[int, int]
     data: Mapping[int, Blocks] = field(default_factory=dict)
     messages: Blocks | None = None
     is_closed: bool = True
@@ -117,7 +121,7 @@ def read_blocks_of(opening: Opening, head: FileHead) -> FileBlocks:
     source = opening.files.source(head.name)
     build = partial(_columns, opening, source, head)
     columns = opening.cached(f"blocks of {head.name}", build, [head.name])
-    definitions, _ = _definitions(source, columns["definition"], head)
+    definitions, places, _ = _definitions(source, columns["definition"], head)
     split = dict(zip(columns["channels"].tolist(), columns["bounds"].tolist(), strict=True))
     begins = {}
     begin = 0
@@ -126,6 +130,7 @@ def read_blocks_of(opening: Opening, head: FileHead) -> FileBlocks:
         begin = end
     return FileBlocks(
         definitions,
+        places,
         begins,
         _part(columns, begin, len(columns["offset"])),
         bool(columns["is_closed"][0]),
@@ -143,8 +148,13 @@ def _part(columns: Mapping[str, NDArray[Any]], begin: int, end: int) -> Blocks:
 def _columns(opening: Opening, source: ByteSource, head: FileHead) -> dict[str, NDArray[Any]]:
     """Walk, and sort data blocks by channel; stream events come last."""
     found = walk(source, head.first_block, BLOCKS, progress=opening.progress)
-    is_closed = _check_end(opening, source, found)
-    offsets, each, last_stamp = _heads(source, found)
+    offsets, each, last_stamp = _heads(source, found.offsets)
+    if IS_TYPE[each["kind"]].all():
+        is_closed = _check_end(opening, source, found)
+    else:
+        is_closed, first = False, int(np.argmin(IS_TYPE[each["kind"]]))
+        _refuse_type(opening, source, int(offsets[first]), int(each["kind"][first]))
+        offsets, each, last_stamp = _heads(source, offsets[:first])
     kinds = each["kind"]
     if (kinds == INTERLEAVED).any() and head.is_map:
         raise UnsupportedVersionError(
@@ -154,7 +164,7 @@ def _columns(opening: Opening, source: ByteSource, head: FileHead) -> dict[str, 
             field="block of type 7",
         )
     places = offsets[IS_DEFINITION[kinds]]
-    definitions, twice = _definitions(source, places, head)
+    definitions, _, twice = _definitions(source, places, head)
     _note_definitions(opening, source, twice)
     chosen, groups = _by_channel(opening, source, offsets, each, definitions, head)
     columns = {"offset": offsets[chosen], "length": each["length"][chosen]}
@@ -171,10 +181,10 @@ def _columns(opening: Opening, source: ByteSource, head: FileHead) -> dict[str, 
 
 
 def _heads(
-    source: ByteSource, found: Walked
+    source: ByteSource, offsets: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.uint32]]:
     """Read what stands around the beginning of each block, and the stamp of the last one."""
-    offsets, before = found.offsets, STAMP.itemsize
+    before = STAMP.itemsize
     while offsets.size and offsets[-1] - before + AROUND.itemsize > source.size:
         offsets = offsets[:-1]  # too short to hold anything
     each = heads(source, offsets - before, AROUND)
@@ -182,10 +192,25 @@ def _heads(
     return offsets, each, heads(source, end - before, STAMP)
 
 
+def _refuse_type(opening: Opening, source: ByteSource, place: int, kind: int) -> None:
+    left = source.size - place
+    opening.damaged(
+        CorruptError(
+            source.name,
+            f"a block of type {kind:#04x}, which is no character: the chain of blocks is broken, "
+            f"the {left:,} bytes from here on cannot be read",
+            offset=place,
+            field="type of a block",
+        ),
+        lost=1,
+    )
+
+
 def _check_end(opening: Opening, source: ByteSource, found: Walked) -> bool:
     """Judge where the chain ended; tell whether the program closed the file."""
     at, left = found.stop, source.size - found.stop
     if found.end == "sentinel":
+        _note_behind(opening, source, at)
         return True
     if found.end == "whole":
         opening.note(
@@ -216,6 +241,18 @@ def _check_end(opening: Opening, source: ByteSource, found: Walked) -> bool:
     return False
 
 
+def _note_behind(opening: Opening, source: ByteSource, at: int) -> None:
+    """Note what follows the end mark, which fills the rest of the file with ones."""
+    behind = source.array(at, "u1", min(source.size - at, LARGEST_TAIL))
+    if behind.size > BLOCK_HEAD.itemsize and not np.isin(behind, (0x00, 0xFF)).all():
+        opening.note(
+            f"{source.size - at:,} bytes from the end mark on, which are not read",
+            path=source.name,
+            offset=at,
+            field="end mark",
+        )
+
+
 def _is_blank(source: ByteSource, at: int) -> bool:
     """Tell whether zeros fill the rest of the file (as far as it is looked at)."""
     return not source.array(at, "u1", min(source.size - at, LARGEST_TAIL)).any()
@@ -223,13 +260,14 @@ def _is_blank(source: ByteSource, at: int) -> bool:
 
 def _definitions(
     source: ByteSource, places: NDArray[np.int64], head: FileHead
-) -> tuple[dict[int, Definition], list[tuple[int | None, int]]]:
-    """Read the definition blocks: by number, and (number, offset) of those without effect.
+) -> tuple[dict[int, Definition], dict[int, int], list[tuple[int | None, int]]]:
+    """Read the definition blocks: them and their offsets by number, those without effect.
 
-    A number of None is that of a block which is too short.
+    The latter are pairs of number and offset; of a block that is too short the number is None.
     """
     lengths = heads(source, places, BLOCK_HEAD)["length"]
     found: dict[int, Definition] = {}
+    where: dict[int, int] = {}
     refused: list[tuple[int | None, int]] = []
     for place, length in zip(places.tolist(), lengths.tolist(), strict=True):
         read = definition(source.read_at(place, length), is_map=head.is_map)
@@ -237,7 +275,9 @@ def _definitions(
             refused.append((None, place))
         elif found.setdefault(read.number, read) != read:
             refused.append((read.number, place))
-    return found, refused
+        else:
+            where.setdefault(read.number, place)
+    return found, where, refused
 
 
 def _note_definitions(

@@ -243,6 +243,8 @@ def _times(
     first, last = float(fields["first_time"]), float(fields["last_time"])
     if first == last == 0:
         return None, None
+    if last == 0 and 0 < first <= LATEST:
+        return first, None  # written when the file is closed, which did not happen
     if all(map(math.isfinite, (first, last))) and 0 <= first <= last <= LATEST:
         return first, last
     opening.note(

@@ -190,6 +190,7 @@ MESSAGES: Kind = "stream"
 IGNORED: Kind = "ignored"
 
 SLOWEST, FASTEST = 1e-3, 1e9  # Hz; beyond them it is no sampling rate
+ROUNDEST = (1, 10, 100, 1000)  # denominators of rates in Hz: 44 kHz / 2^n, 312.5 kHz / 14 and so on
 COARSEST_DEFAULT = 5.0  # amplitudes up to here are no bit resolution
 DEFAULT_RESOLUTION = 1250000 / 2**15  # uV
 STAMP_SAMPLES = 2
@@ -236,8 +237,7 @@ class Definition:
     @property
     def rate(self) -> Fraction | None:
         """Samples per second; None if that cannot be."""
-        rate = float(np.float32(self.khz)) * 1000
-        return as_fraction(rate) if SLOWEST <= rate <= FASTEST else None
+        return _hertz(self.khz) if SLOWEST <= self.khz * 1000 <= FASTEST else None
 
     @property
     def is_scaled(self) -> bool:
@@ -274,6 +274,17 @@ class Definition:
         samples = Fraction(float(np.float32(self.pre_trigger))) * rate / 1000
         whole = round(samples)
         return (Fraction(whole) if abs(samples - whole) < Fraction(1, 100) else samples) / rate
+
+
+def _hertz(khz: float) -> Fraction:
+    """Give the rate that was meant: of those that are stored as this number, the simplest one."""
+    stored = np.float32(khz)
+    exact = as_fraction(float(stored)) * 1000
+    for most in ROUNDEST:
+        simple = exact.limit_denominator(most)
+        if simple > 0 and np.float32(float(simple / 1000)) == stored:
+            return simple
+    return exact
 
 
 def channel_definition(raw: bytes, *, is_map: bool) -> Definition | None:
@@ -343,7 +354,8 @@ def stream_definition(raw: bytes) -> Definition | None:
     if fields is None:
         return None
     number = int(fields["number"])
-    name = _name(raw, _STREAM.itemsize, number)
+    # the name follows the structure, or four more bytes that are zero
+    name = fixed_text(raw[_STREAM.itemsize :].lstrip(b"\0")) or f"channel {number}"
     return Definition(MESSAGES, number, name, float(fields["rate"]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ephyrus.recording import stretch_starts
 
-__all__ = ["Placed", "first_wraps", "placed", "stretches", "unwrapped"]
+__all__ = ["HALF", "WRAP", "Placed", "first_wraps", "placed", "stretches", "ticks_of", "unwrapped"]
 
 WRAP = 2**32
 HALF = 2**31
@@ -44,6 +45,39 @@ def unwrapped(stamps: NDArray[np.uint32], wraps: int = 0) -> NDArray[np.int64]:
     return ticks
 
 
+def ticks_of(
+    stamps: NDArray[np.uint32], rate: float, first: float | None, last: float | None
+) -> NDArray[np.int64]:
+    """Give the sample numbers of a channel's blocks in one file.
+
+    Events may be hours apart, so that they do not tell how often the counter began anew between
+    them: each goes where it is nearest to the middle of the file, unless that is not known or the
+    file is longer than the counter counts.
+
+    Parameters
+    ----------
+    stamps : ndarray of uint32
+        Sample numbers in the order of the file.
+    rate : float
+        Samples per second.
+    first, last : float or None
+        Seconds of the first and last sample of the file, as its head says.
+
+    Examples
+    --------
+    >>> ticks_of(np.array([2**32 - 44000, 5], np.uint32), 44000.0, 97610.0, 97620.0) - 2**32
+    array([-44000,      5])
+    """
+    wraps = first_wraps(int(stamps[0]), rate, first, last)
+    if first is None or last is None or (last - first) * rate >= WRAP:
+        return unwrapped(stamps, wraps)
+    ticks = stamps.astype(np.int64)
+    middle = round((first + last) / 2 * rate)
+    nearest = ticks + (middle - ticks + HALF) // WRAP * WRAP
+    inside = (nearest >= (first - 1) * rate) & (nearest <= (last + 1) * rate)
+    return nearest if inside.any() else unwrapped(stamps, wraps)
+
+
 def first_wraps(stamp: int, rate: float, first: float | None, last: float | None) -> int:
     """Tell how often the counter had begun anew before a block of a file.
 
@@ -61,9 +95,9 @@ def first_wraps(stamp: int, rate: float, first: float | None, last: float | None
     >>> first_wraps(5, 44000.0, 97612.0, 97620.0), first_wraps(5, 44000.0, 0.0, 10.0)
     (1, 0)
     """
-    if first is None or last is None:
+    if first is None:
         return 0
-    low, high = (first - 1) * rate, (last + 1) * rate
+    low, high = (first - 1) * rate, math.inf if last is None else (last + 1) * rate
     wraps = max(-int((stamp - low) // WRAP), 0)
     return wraps if stamp + wraps * WRAP <= high else 0
 

@@ -30,9 +30,11 @@ from ephyrus.recording import (
     Waveforms,
     columns,
     heads,
+    padded_rows,
     rows,
     run_table,
     time_ordered,
+    unit_counts,
 )
 
 __all__ = ["Points", "point_tables", "read_columns", "table_stream"]
@@ -235,20 +237,11 @@ def _spikes(points: Points, annotations: dict[str, Any], shared: dict[str, Any])
             Unit(number, f"{known.name}#{number}", f"{points.id}#{number}", {"unit": number})
             for number in numbers
         ),
-        unit_counts=_unit_counts(points, numbers),
+        unit_counts=unit_counts(points.units, numbers, points.runs),
         waveforms=Waveforms(points.rate, known.left_sweep, known.unit, known.scale),
         annotations=annotations,
         **shared,
     )
-
-
-def _unit_counts(points: Points, numbers: Sequence[int]) -> NDArray[np.int64]:
-    """Count the spikes of each unit in each run."""
-    counts = np.zeros((len(numbers), len(points.runs)), np.int64)
-    for at, run in enumerate(points.runs):
-        units = points.units[run["first"] : run["first"] + run["count"]]
-        counts[:, at] = np.bincount(units, minlength=256)[numbers]
-    return counts
 
 
 # Reading
@@ -301,13 +294,11 @@ def _waveforms(files: FileSet, points: Points, chosen: Any) -> NDArray[np.int16]
     if isinstance(points.sizes, int) and len(parts) == 1:
         name, _, offsets = parts[0]
         return rows(files.source(name), offsets, SAMPLE, wanted)[:, np.newaxis]
-    lengths = np.minimum(_sizes_of(points, chosen) // SAMPLE.itemsize, wanted)
-    result = np.zeros((lengths.size, 1, wanted), SAMPLE)
+    counts = _sizes_of(points, chosen) // SAMPLE.itemsize
+    result = np.zeros((counts.size, 1, wanted), SAMPLE)
     for name, places, offsets in parts:
-        for length in np.unique(lengths[places]).tolist():
-            mine = lengths[places] == length
-            values = rows(files.source(name), offsets[mine], SAMPLE, length)
-            result[places[mine], 0, :length] = values
+        source = files.source(name)
+        result[places, 0] = padded_rows(source, offsets, SAMPLE, counts[places], wanted)
     return result
 
 

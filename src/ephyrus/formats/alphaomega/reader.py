@@ -15,6 +15,7 @@ from ephyrus.errors import CorruptError, TruncatedError
 from ephyrus.formats.alphaomega.blocks import FileBlocks, read_blocks_of
 from ephyrus.formats.alphaomega.heads import PART, FileHead, Header, chained
 from ephyrus.formats.alphaomega.layout import IGNORED, MESSAGES, SIGNAL, Definition
+from ephyrus.formats.alphaomega.placing import HALF, WRAP
 from ephyrus.formats.alphaomega.points import Points, point_tables, read_columns, table_stream
 from ephyrus.formats.alphaomega.signals import (
     Chains,
@@ -100,6 +101,7 @@ def _refuse_rate(opening: Opening, head: FileHead, known: Definition, file: File
             opening.files.source(head.name).name,
             f"a sampling rate of {known.khz:g} kHz; the data of channel {known.number} "
             f"({known.name!r}) cannot be read",
+            offset=file.places[known.number],
             field="channel definition",
         )
         opening.damaged(error, lost=data.offsets.size)
@@ -115,9 +117,11 @@ def _check_joints(
                 continue
             lost = _samples_between(files[before], files[after])
             if lost:
+                source = opening.files.source(heads[before].name)
                 error = TruncatedError(
-                    opening.files.source(heads[before].name).name,
+                    source.name,
                     f"the end of the file is missing, though {heads[after].name!r} continues it",
+                    offset=source.size,
                 )
                 opening.damaged(error, lost=lost)
 
@@ -132,7 +136,8 @@ def _samples_between(before: FileBlocks, after: FileBlocks) -> int:
                 lost += 1  # at least
                 continue
             end = int(blocks.stamps[-1]) + int(blocks.samples[-1])
-            lost += max(int(following.stamps[0]) - end, 0)
+            apart = (int(following.stamps[0]) - end + HALF) % WRAP - HALF  # the counter may wrap
+            lost += max(apart, 0)
     return lost
 
 
@@ -146,10 +151,13 @@ def _extents(
     """Give begin and end of each segment: those of the heads, as far as the data agree."""
     count = len(chains)
     begins, ends = np.full(count, np.inf), np.full(count, -np.inf)
+    surely = begins.copy()
     for group in signals:
         runs = group.channels[0].runs
         slack = 1 / float(group.rate)  # slow channels begin up to a sample before the fast ones
-        np.minimum.at(begins, runs["segment"], seconds(runs["tick"], group.rate) + slack)
+        starts = seconds(runs["tick"], group.rate)
+        np.minimum.at(begins, runs["segment"], starts)
+        np.minimum.at(surely, runs["segment"], starts + slack)
         np.maximum.at(ends, runs["segment"], seconds(runs["tick"] + runs["count"], group.rate))
     for points in tables:
         for run in points.runs:
@@ -157,17 +165,24 @@ def _extents(
             edges = seconds(points.ticks[[low, high]], points.rate)
             segment = run["segment"]
             begins[segment] = min(begins[segment], edges[0])
+            surely[segment] = min(surely[segment], edges[0])
             ends[segment] = max(ends[segment], edges[1])
     found = []
-    for chain, begin, end in zip(chains, begins.tolist(), ends.tolist(), strict=True):
-        found.append(_extent(opening, heads[chain[0]], heads[chain[-1]], begin, end))
+    for at, chain in enumerate(chains):
+        times = float(begins[at]), float(surely[at]), float(ends[at])
+        found.append(_extent(opening, heads[chain[0]], heads[chain[-1]], *times))
     return found
 
 
-def _extent(opening: Opening, first: FileHead, last: FileHead, begin: float, end: float) -> Extent:
-    """Give begin and end of a segment whose data begin and end at these times (inf: no data)."""
+def _extent(
+    opening: Opening, first: FileHead, last: FileHead, begin: float, surely: float, end: float
+) -> Extent:
+    """Give begin and end of a segment whose data begin and end at these times (inf: no data).
+
+    The head is wrong if it begins later than the data `surely` do.
+    """
     start = first.first_time
-    if start is None or (begin < start and np.isfinite(begin)):
+    if start is None or (surely < start and np.isfinite(begin)):
         if start is not None:
             opening.note(
                 f"the head says that the data begin at {start:g} s, they begin at {begin:g} s",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ephyrus.formats.alphaomega.blocks import Blocks, FileBlocks
 from ephyrus.formats.alphaomega.heads import FileHead
 from ephyrus.formats.alphaomega.layout import ANALOG, SAMPLE, SIGNAL, Definition
-from ephyrus.formats.alphaomega.placing import Placed, first_wraps, placed, stretches, unwrapped
+from ephyrus.formats.alphaomega.placing import Placed, placed, stretches, ticks_of
 from ephyrus.recording import (
     RUN_DTYPE,
     Channels,
@@ -233,12 +233,14 @@ def chain_stamps(
     heads: Sequence[FileHead], chain: Sequence[int], blocks: Mapping[int, Blocks], rate: Fraction
 ) -> NDArray[np.int64]:
     """Give the sample numbers of all blocks of a channel in the files of a recording."""
-    there = [at for at in chain if at in blocks and blocks[at].stamps.size]
-    if not there:
+    ticks = [
+        ticks_of(blocks[at].stamps, float(rate), heads[at].first_time, heads[at].last_time)
+        for at in chain
+        if at in blocks and blocks[at].stamps.size
+    ]
+    if not ticks:
         return np.empty(0, np.int64)
-    head, stamps = heads[there[0]], [blocks[at].stamps for at in there]
-    wraps = first_wraps(int(stamps[0][0]), float(rate), head.first_time, head.last_time)
-    return unwrapped(stamps[0] if len(stamps) == 1 else np.concatenate(stamps), wraps)
+    return ticks[0] if len(ticks) == 1 else np.concatenate(ticks)
 
 
 def _placed_channel(

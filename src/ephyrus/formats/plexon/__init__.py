@@ -13,9 +13,10 @@ the channel numbers of the file. Its samples are in mV and begin at the time sta
 block, which need not be 0.
 
 Spikes are trains of each channel and unit, ``ch5#1`` (0 is unsorted, 1 the unit that Plexon calls
-a), with waveforms in mV where all spikes of the channel have waveforms of one length. Each event
-channel is one event table, also if nothing happened on it. The words of channel 257 (strobed) are
-its labels, and array annotation ``word`` as numbers; labels of other channels are empty. Inputs
+a), with waveforms in mV where all spikes of the channel have one; where those differ in length, all
+are given the most frequent one, with zeros at the end of shorter ones, and that is noted. Each
+event channel is one event table, also if nothing happened on it. The words of channel 257 (strobed)
+are its labels, and array annotation ``word`` as numbers; labels of other channels are empty. Inputs
 that share a channel number are one table, with the names of the others in ``other_names``.
 
 Gaps in the chain of blocks cannot be bridged: what follows damaged blocks is not read (strict

@@ -121,7 +121,7 @@ def _sound_blocks(
     """Tell what blocks of other types mean; gives how many blocks are sound."""
     other = np.flatnonzero(ranks == 0)
     found = heads(source, offsets[other], BLOCK)
-    unlikely = (found["high"] > LARGEST_HIGH) | (found["waves"] > MOST_WAVES)
+    unlikely = _unlikely(found)
     sound = offsets.size
     if unlikely.any():
         first = int(np.argmax(unlikely))
@@ -148,10 +148,34 @@ def _sound_blocks(
     return sound
 
 
+def _is_nonsense(source: ByteSource, place: int) -> bool:
+    """Tell whether what begins here is no block, as far as it is there."""
+    if source.size - place < BLOCK.itemsize:
+        return False
+    head = heads(source, np.array([place]), BLOCK)
+    return bool(_unlikely(head)[0])
+
+
+def _unlikely(head: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which heads of blocks hold numbers that none can have."""
+    found: NDArray[np.bool_] = (head["high"] > LARGEST_HIGH) | (head["waves"] > MOST_WAVES)
+    return found
+
+
 def _judge_end(opening: Opening, source: ByteSource, walked: Walked) -> None:
     """Note why the chain ended before the file did."""
     left = source.size - walked.stop
-    if walked.end == "cut":
+    if walked.end == "cut" and _is_nonsense(source, walked.stop):
+        opening.damaged(
+            CorruptError(
+                source.name,
+                "a block that cannot be one and runs past the end of the file: the chain of blocks "
+                f"is broken here, {left:,} bytes are not read",
+                offset=walked.stop,
+                field="block",
+            )
+        )
+    elif walked.end == "cut":
         opening.note(
             f"the last block runs past the end of the file; {left:,} bytes are not read",
             offset=walked.stop,

@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.formats.plexon.blocks import SLOW, Blocks
-from ephyrus.formats.plexon.layout import BLOCK, Header, millivolt, text
+from ephyrus.formats.plexon.layout import (
+    BLOCK,
+    Header,
+    channel_facts,
+    described_groups,
+    listed,
+    millivolt,
+    text,
+)
 from ephyrus.recording import (
     ByteSource,
     Channels,
@@ -28,7 +36,8 @@ from ephyrus.recording import (
 
 SAMPLE = np.dtype("<i2")
 MOST_PREFIXES = 3  # in the name of a stream
-_FACTS = ("gain", "preamplifier_gain", "spike_channel", "source")
+MOST_DRIFT = 2  # samples (or ticks, if longer) between stamps and rate that rounding explains
+_FACTS = ("gain", "preamplifier_gain", "spike_channel")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,29 +54,33 @@ class SlowChannel:
         Samples per second.
     gain : float
         Millivolt per count.
-    facts : mapping of str to int
-        Numbers of its header.
+    facts : mapping
+        What its header says.
     offsets : ndarray of int64, shape (blocks,)
         First byte of each block.
     counts : ndarray of int, shape (blocks,)
         Samples of each block.
     lengths, starts : ndarray of int64, shape (runs,)
         Samples and first tick of each run.
+    stops : ndarray of float64, shape (runs,)
+        Tick just after the last sample of each run, as the stamp of its last block tells.
     """
 
     number: int
     name: str
     rate: Fraction
     gain: float
-    facts: Mapping[str, int]
+    facts: Mapping[str, Any]
     offsets: NDArray[np.int64]
     counts: NDArray[Any]
     lengths: NDArray[np.int64]
     starts: NDArray[np.int64]
+    stops: NDArray[np.float64]
 
-    def stops(self, clock: Fraction) -> NDArray[np.float64]:
-        """Tick just after the last sample of each run."""
-        return self.starts + self.lengths * float(clock / self.rate)
+    def drift(self, clock: Fraction) -> float:
+        """Give the ticks by which stamps and rate disagree about the length of a run, at most."""
+        lengths = self.lengths * float(clock / self.rate)
+        return float(np.abs(self.stops - self.starts - lengths).max())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,25 +104,47 @@ class Continuous:
 
 def find_continuous(opening: Opening, header: Header, blocks: Blocks) -> Continuous:
     """Find runs, streams and pauses."""
-    rows = {int(row["channel"]): row for row in header.slow_channels[::-1]}  # the first one wins
+    groups, rows = described_groups(opening, "slow", header.slow_channels, blocks.groups(SLOW))
     found = [
         channel
-        for number, place in blocks.groups(SLOW)
+        for number, place in groups
         if (channel := _channel(opening, header, blocks, number, place, rows.get(number)))
     ]
     if not found:
         return Continuous((), np.zeros(0, np.int64))
     clock = header.clock
+    _note_drift(opening, found, clock)
     starts, _ = joint_stretches(
         np.concatenate([channel.starts for channel in found]),
-        np.concatenate([channel.stops(clock) for channel in found]),
-        float(clock / min(channel.rate for channel in found)),
+        np.concatenate([channel.stops for channel in found]),
+        _tolerance(clock, min(channel.rate for channel in found)),
     )
     alike: dict[Any, list[SlowChannel]] = {}
     for channel in found:
         key = channel.rate, channel.lengths.tobytes(), channel.starts.tobytes()
         alike.setdefault(key, []).append(channel)
     return Continuous(tuple(map(tuple, alike.values())), starts)
+
+
+def _tolerance(clock: Fraction, rate: Fraction) -> float:
+    """Give the ticks that a block may be late: one sample; stamps are not finer than one tick."""
+    return max(float(clock / rate), 1.0)
+
+
+def _note_drift(opening: Opening, found: Sequence[SlowChannel], clock: Fraction) -> None:
+    """Note rates that are not those of the time stamps: a sample's time is told by the rate."""
+    drifts = {
+        channel.number: drift
+        for channel in found
+        if (drift := channel.drift(clock)) > MOST_DRIFT * _tolerance(clock, channel.rate)
+    }
+    if drifts:
+        opening.note(
+            f"slow channels {listed([*drifts])}: their rates and the time stamps of their blocks "
+            f"disagree by up to {max(drifts.values()) / float(clock):.3g} s within a run; samples "
+            "are given at these rates",
+            field="slow channel header",
+        )
 
 
 def _channel(
@@ -127,7 +162,8 @@ def _channel(
         return None
     rate = _rate(opening, header, number, row, ticks, counts)
     step = float(header.clock / rate)
-    begins = stretch_starts(ticks, ticks + counts * step, step)
+    ends = ticks + counts * step
+    begins = stretch_starts(ticks, ends, _tolerance(header.clock, rate))
     starts = ticks[begins]
     if back := np.count_nonzero(starts[1:] < starts[:-1]):
         opening.note(
@@ -140,12 +176,18 @@ def _channel(
         name=f"ch{number}" if row is None else text(row["name"]),
         rate=rate,
         gain=_gain(opening, header, number, row),
-        facts={} if row is None else {name: int(row[name]) for name in _FACTS},
+        facts={} if row is None else _facts(header, row),
         offsets=offsets,
         counts=counts,
         lengths=np.add.reduceat(counts, begins, dtype=np.int64),
         starts=starts,
+        stops=ends[np.append(begins[1:], ticks.size) - 1],
     )
+
+
+def _facts(header: Header, row: Any) -> dict[str, Any]:
+    facts = {name: int(row[name]) for name in _FACTS}
+    return facts | channel_facts(row, header.version)
 
 
 def _rate(
@@ -223,14 +265,17 @@ def _stream_name(names: Sequence[str]) -> str:
 
 
 def _channel_table(header: Header, channels: Sequence[SlowChannel]) -> Channels:
-    extra: dict[str, list[int]] = {
-        "gain": [channel.facts.get("gain", 1) for channel in channels],
-        "preamplifier_gain": [channel.facts.get("preamplifier_gain", 1) for channel in channels],
-    }
+    missing: dict[str, Any] = {"gain": 1, "preamplifier_gain": 1}  # in headers that are made up
     if header.version >= 104:
-        extra["spike_channel"] = [channel.facts.get("spike_channel", 0) for channel in channels]
+        missing["spike_channel"] = 0
     if header.version >= 106:
-        extra["source_id"] = [channel.facts.get("source", 0) for channel in channels]
+        missing |= {"source_id": 0, "source_channel": 0}
+    if any("comment" in channel.facts for channel in channels):
+        missing["comment"] = ""
+    extra: dict[str, list[Any]] = {
+        name: [channel.facts.get(name, value) for channel in channels]
+        for name, value in missing.items()
+    }
     return Channels.table(
         [channel.name for channel in channels],
         ids=[str(channel.number) for channel in channels],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -25,6 +26,8 @@ MAGIC = b"PLEX"
 OLDEST, NEWEST = 100, 107
 USUAL_CLOCK = 40_000  # Hz
 MOST_CHANNELS = 2**16  # blocks number their channel with 16 bits
+MOST_STRANGERS = 1024  # channels without a header; more are not a recording, but broken blocks
+MOST_LISTED = 20  # numbers in a note
 STROBED = 257  # event channel of digital words
 
 FILE_HEADER = np.dtype(
@@ -52,27 +55,27 @@ FILE_HEADER = np.dtype(
 )  # fmt: skip
 SPIKE_CHANNEL = np.dtype(
     {
-        "names": ["name", "channel", "reference", "gain", "filter", "threshold", "method",
-                  "units", "comment", "source"],
-        "formats": ["S32", "<i4", "<i4", "<i4", "<i4", "<i4", "<i4", "<i4", "S128", "u1"],
-        "offsets": [0, 64, 76, 80, 84, 88, 92, 96, 848, 976],
+        "names": ["name", "sig_name", "channel", "reference", "gain", "filter", "threshold",
+                  "method", "comment", "source", "source_channel"],
+        "formats": ["S32", "S32", "<i4", "<i4", "<i4", "<i4", "<i4", "<i4", "S128", "u1", "<u2"],
+        "offsets": [0, 32, 64, 76, 80, 84, 88, 92, 848, 976, 978],
         "itemsize": 1020,
     }
 )  # fmt: skip
 EVENT_CHANNEL = np.dtype(
     {
-        "names": ["name", "channel", "comment", "source"],
-        "formats": ["S32", "<i4", "S128", "u1"],
-        "offsets": [0, 32, 36, 164],
+        "names": ["name", "channel", "comment", "source", "source_channel"],
+        "formats": ["S32", "<i4", "S128", "u1", "<u2"],
+        "offsets": [0, 32, 36, 164, 166],
         "itemsize": 296,
     }
 )
 SLOW_CHANNEL = np.dtype(
     {
         "names": ["name", "channel", "rate", "gain", "preamplifier_gain", "spike_channel",
-                  "comment", "source"],
-        "formats": ["S32", "<i4", "<i4", "<i4", "<i4", "<i4", "S128", "u1"],
-        "offsets": [0, 32, 36, 40, 48, 52, 56, 184],
+                  "comment", "source", "source_channel"],
+        "formats": ["S32", "<i4", "<i4", "<i4", "<i4", "<i4", "S128", "u1", "<u2"],
+        "offsets": [0, 32, 36, 40, 48, 52, 56, 184, 186],
         "itemsize": 296,
     }
 )  # fmt: skip
@@ -103,12 +106,15 @@ class Range:
         Gain before that of the channel; None: each channel has its own.
     is_assumed : bool
         The header holds zeros, so that the range of older versions is taken.
+    lacks_gain : bool
+        The header holds a preamplifier gain of 0, so that 1 is taken.
     """
 
     full_scale: float
     largest: float
     preamplifier: float | None
     is_assumed: bool = False
+    lacks_gain: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,6 +163,17 @@ class Header:
 def text(raw: bytes) -> str:
     """Decode a text of fixed width; programs leave old bytes behind its end."""
     return decode(bytes(raw).split(b"\0", 1)[0]).strip()
+
+
+def channel_facts(row: Any, version: int) -> dict[str, Any]:
+    """Give what the later versions say of every channel: a comment, and where it comes from."""
+    facts: dict[str, Any] = {}
+    if version >= 105 and text(row["comment"]):
+        facts["comment"] = text(row["comment"])
+    if version >= 106:
+        facts["source_id"] = int(row["source"])
+        facts["source_channel"] = int(row["source_channel"])
+    return facts
 
 
 def parse(opening: Opening) -> Header:
@@ -250,8 +267,8 @@ def _channel_tables(source: ByteSource, head: np.void) -> tuple[list[NDArray[Any
 
 
 def _spike_range(head: np.void, version: int) -> Range:
-    preamplifier = float(head["spike_preamplifier_gain"]) or 1.0 if version >= 105 else 1000.0
-    return _range(head, "spike", version, 3000.0, preamplifier)
+    found = float(head["spike_preamplifier_gain"]) if version >= 105 else 1000.0
+    return replace(_range(head, "spike", version, 3000.0, found or 1.0), lacks_gain=found == 0)
 
 
 def _slow_range(head: np.void, version: int) -> Range:
@@ -304,6 +321,72 @@ def millivolt(scale: Range, gain: int, preamplifier: int) -> float:
     """
     before = scale.preamplifier or float(preamplifier or 1)
     return scale.full_scale / (scale.largest * float(gain or 1) * before)
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """List the first numbers in words."""
+    more = f" and {len(numbers) - MOST_LISTED:,} more" if len(numbers) > MOST_LISTED else ""
+    return ", ".join(map(str, numbers[:MOST_LISTED])) + more
+
+
+def described_groups(
+    opening: Opening, kind: str, table: NDArray[Any], groups: Sequence[tuple[int, slice]]
+) -> tuple[list[tuple[int, slice]], dict[int, Any]]:
+    """Find the headers of the channels that have data; of equal numbers the first one counts.
+
+    Parameters
+    ----------
+    opening : Opening
+        Is told of headers that share a number, and of too many channels without a header.
+    kind : str
+        Kind of the channels, for what is told.
+    table : structured ndarray
+        Channel headers.
+    groups : sequence of (int, slice)
+        Channel number and blocks of each channel that has data.
+
+    Returns
+    -------
+    groups : list of (int, slice)
+        The same; without those that have no header where they are too many (salvage).
+    rows : dict of int to structured scalar
+        Header by channel number.
+
+    Raises
+    ------
+    CorruptError
+        If more channels than a recording can have are not in the headers.
+    """
+    rows = {int(row["channel"]): row for row in table[::-1]}
+    numbers = table["channel"].tolist()
+    doubled = {number for number, times in Counter(numbers).items() if times > 1}
+    shared = [number for number, _ in groups if number in doubled]
+    if shared:
+        opening.note(
+            f"{kind} channels {listed(shared)} have data and several headers; the first one counts",
+            field=f"{kind} channel header",
+        )
+    return known_groups(opening, kind, rows, groups), rows
+
+
+def known_groups(
+    opening: Opening, kind: str, known: Container[int], groups: Sequence[tuple[int, slice]]
+) -> list[tuple[int, slice]]:
+    """Refuse channels without a header where they are too many; salvage leaves them out."""
+    strangers = [place for number, place in groups if number not in known]
+    if len(strangers) <= MOST_STRANGERS:
+        return list(groups)
+    opening.damaged(
+        CorruptError(
+            opening.files.main.name,
+            f"{len(strangers):,} {kind} channels have data and no header: the blocks cannot be "
+            "sound",
+            offset=FILE_HEADER.fields[f"{kind}_channels"][1] if FILE_HEADER.fields else None,
+            field=f"number of {kind} channels",
+        ),
+        lost=sum(place.stop - place.start for place in strangers),
+    )
+    return [(number, place) for number, place in groups if number in known]
 
 
 def check_clock(opening: Opening, header: Header) -> None:

@@ -10,8 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus.errors import CorruptError
 from ephyrus.formats.plexon.blocks import EVENT, SPIKE, Blocks
-from ephyrus.formats.plexon.layout import BLOCK, STROBED, Header, millivolt, text
+from ephyrus.formats.plexon.layout import (
+    BLOCK,
+    STROBED,
+    Header,
+    channel_facts,
+    described_groups,
+    known_groups,
+    listed,
+    millivolt,
+    text,
+)
 from ephyrus.recording import (
     ByteSource,
     Opening,
@@ -19,14 +30,17 @@ from ephyrus.recording import (
     Unit,
     Waveforms,
     columns,
+    padded_rows,
     rows,
     run_table,
     seconds,
+    segment_at,
     unit_counts,
 )
 
 SAMPLE = np.dtype("<i2")
 NOWHERE = slice(0, 0)
+MOST_TRAINS = 2**22  # of a channel
 _SPIKE_FACTS = ("gain", "filter", "threshold", "reference", "method")
 
 
@@ -54,6 +68,8 @@ class Table:
         Spikes of each unit in each run.
     shape : (int, int)
         Waveforms of a spike and words of each; (0, 0): there are none.
+    is_even : bool
+        All blocks have waveforms of this shape; else one each, of different lengths.
     gain : float
         Millivolt per count.
     has_words : bool
@@ -69,6 +85,7 @@ class Table:
     units: tuple[int, ...] = ()
     counts: NDArray[np.int64] | None = None
     shape: tuple[int, int] = (0, 0)
+    is_even: bool = True
     gain: float = 1.0
     has_words: bool = False
 
@@ -77,11 +94,13 @@ def find_tables(
     opening: Opening, header: Header, blocks: Blocks, segment_starts: NDArray[np.int64]
 ) -> tuple[Table, ...]:
     """Find the spikes of each channel that has some, and the events of each event channel."""
-    spikes = {int(row["channel"]): row for row in header.spike_channels[::-1]}  # first one wins
+    spike_groups, spikes = described_groups(
+        opening, "spike", header.spike_channels, blocks.groups(SPIKE)
+    )
     events: dict[int, list[Any]] = {}  # some files have several inputs of one number
     for row in header.event_channels:
         events.setdefault(int(row["channel"]), []).append(row)
-    spike_groups, event_groups = blocks.groups(SPIKE), dict(blocks.groups(EVENT))
+    event_groups = dict(known_groups(opening, "event", events, blocks.groups(EVENT)))
     _note_strangers(opening, "spike", [number for number, _ in spike_groups], spikes)
     _note_strangers(opening, "event", list(event_groups), events)
     _note_spike_gains(opening, header, [spikes.get(number) for number, _ in spike_groups])
@@ -100,10 +119,10 @@ def find_tables(
 def _note_strangers(
     opening: Opening, kind: str, numbers: Sequence[int], known: Mapping[int, Any]
 ) -> None:
-    strangers = [str(number) for number in numbers if number not in known]
+    strangers = [number for number in numbers if number not in known]
     if strangers:
         opening.note(
-            f"{kind} channels {', '.join(strangers)} have data and no header; they are named by "
+            f"{kind} channels {listed(strangers)} have data and no header; they are named by "
             "their number" + (", with a gain of 1" if kind == "spike" else ""),
             field=f"{kind} channel header",
         )
@@ -113,9 +132,14 @@ def _note_spike_gains(opening: Opening, header: Header, found: Sequence[Any]) ->
     without = [int(row["channel"]) for row in found if row is not None and row["gain"] == 0]
     if without:
         opening.note(
-            f"spike channels {', '.join(map(str, without))} have data and a gain of 0; "
-            "1 is assumed",
+            f"spike channels {listed(without)} have data and a gain of 0; 1 is assumed",
             field="spike channel header",
+        )
+    if found and header.spikes.lacks_gain:
+        opening.note(
+            "a gain of 0 of the spike preamplifier; 1 is assumed",
+            offset=208,
+            field="spike preamplifier gain",
         )
 
 
@@ -133,6 +157,8 @@ def _spikes(
     values = blocks.unit[place]
     totals = np.bincount(values)
     units = np.flatnonzero(totals).tolist()
+    shape, is_even = _waveform_shape(opening, number, blocks.waves[place], blocks.words[place])
+    _check_trains(opening, number, int(blocks.offset[place.start]), len(units) * len(runs))
     return Table(
         kind=SPIKE,
         number=number,
@@ -142,9 +168,22 @@ def _spikes(
         facts=_spike_facts(header, row),
         units=tuple(units),
         counts=totals[units, np.newaxis] if len(runs) == 1 else unit_counts(values, units, runs),
-        shape=_waveform_shape(opening, number, blocks.waves[place], blocks.words[place]),
+        shape=shape,
+        is_even=is_even,
         gain=millivolt(header.spikes, 1 if row is None else int(row["gain"]), 1),
     )
+
+
+def _check_trains(opening: Opening, number: int, offset: int, trains: int) -> None:
+    """Refuse units and segments of which every spike has its own: no recording is so."""
+    if trains > MOST_TRAINS:
+        raise CorruptError(
+            opening.files.main.name,
+            f"spike channel {number} has {trains:,} trains (units times segments), at most "
+            f"{MOST_TRAINS:,}",
+            offset=offset,
+            field="block",
+        )
 
 
 def _events(
@@ -159,8 +198,8 @@ def _events(
     """Find the events of a number; inputs that share it cannot be told apart."""
     row = found[0] if found else None
     facts: dict[str, Any] = {"channel_id": number}
-    if row is not None and header.version >= 105 and text(row["comment"]):
-        facts["comment"] = text(row["comment"])
+    if row is not None:
+        facts |= channel_facts(row, header.version)
     if len(found) > 1:
         facts["other_names"] = [text(other["name"]) for other in found[1:]]
         if place != NOWHERE:
@@ -189,37 +228,51 @@ def _spike_facts(header: Header, row: Any) -> dict[str, Any]:
     if row is None:
         return {}
     facts: dict[str, Any] = {name: int(row[name]) for name in _SPIKE_FACTS}
-    if header.version >= 105 and text(row["comment"]):
-        facts["comment"] = text(row["comment"])
-    if header.version >= 106:
-        facts["source_id"] = int(row["source"])
-    return facts
+    if text(row["sig_name"]):
+        facts["sig_name"] = text(row["sig_name"])
+    return facts | channel_facts(row, header.version)
 
 
 def _runs(ticks: NDArray[np.int64], segment_starts: NDArray[np.int64]) -> NDArray[Any]:
     """Cut ordered times into segments; those before the first segment belong to it."""
-    cuts = np.searchsorted(ticks, segment_starts[1:], "left")
-    counts = np.append(cuts, ticks.size) - np.append(0, cuts)
-    there = np.flatnonzero(counts)
-    return run_table(counts[there], segment_starts[there], there)
+    if ticks.size < segment_starts.size:
+        there, counts = np.unique(segment_at(ticks, segment_starts), return_counts=True)
+    else:
+        cuts = np.searchsorted(ticks, segment_starts[1:], "left")
+        counts = np.append(cuts, ticks.size) - np.append(0, cuts)
+        there = np.flatnonzero(counts)
+        counts = counts[there]
+    return run_table(counts, segment_starts[there], there)
 
 
 def _waveform_shape(
     opening: Opening, number: int, waves: NDArray[np.uint16], words: NDArray[np.uint16]
-) -> tuple[int, int]:
-    """Give the shape that the waveforms of all spikes of a channel have; (0, 0) if none."""
+) -> tuple[tuple[int, int], bool]:
+    """Give the shape of a channel's waveforms, (0, 0) if not all spikes have one; if all have it.
+
+    Of different lengths the most frequent one is taken.
+    """
     shape = int(waves[0]), int(words[0])
     if (waves == shape[0]).all() and (words == shape[1]).all():
-        return shape if all(shape) else (0, 0)
+        return (shape if all(shape) else (0, 0)), True
+    if (waves == 1).all() and words.all():
+        common = int(np.bincount(words).argmax())
+        opening.note(
+            f"spike channel {number}: its waveforms differ in length; all are given {common} "
+            "samples, with zeros at the end of shorter ones",
+            field="block",
+            lost=int(np.count_nonzero(words > common)),
+        )
+        return (1, common), False
     some = np.count_nonzero(waves.astype(np.int64) * words)
     if some:
         opening.note(
-            f"spike channel {number}: its {waves.size:,} spikes have waveforms of different "
-            f"lengths, or none; times only are given, {some:,} waveforms are not",
+            f"spike channel {number}: not all of its {waves.size:,} spikes have waveforms, or not "
+            f"as many; times only are given, {some:,} waveforms are not",
             field="block",
             lost=int(some),
         )
-    return 0, 0
+    return (0, 0), True
 
 
 def reach(
@@ -298,7 +351,11 @@ def _column(
         ticks: NDArray[np.int64] = blocks.tick[table.place][chosen]
         return ticks
     if name == "waveform":
-        return _waveforms(source, table, blocks.offset[table.place][chosen])
+        offsets: NDArray[np.int64] = blocks.offset[table.place][chosen] + BLOCK.itemsize
+        if table.is_even:
+            return _waveforms(source, table, offsets)
+        counts = blocks.words[table.place][chosen]
+        return padded_rows(source, offsets, SAMPLE, counts, table.shape[1])[:, np.newaxis]
     units: NDArray[np.uint16] = blocks.unit[table.place][chosen]
     if name == "label":
         return _labels(table, units)
@@ -314,5 +371,5 @@ def _labels(table: Table, words: NDArray[np.uint16]) -> NDArray[Any]:
 
 def _waveforms(source: ByteSource, table: Table, offsets: NDArray[np.int64]) -> NDArray[Any]:
     waves, words = table.shape
-    found = rows(source, offsets + BLOCK.itemsize, SAMPLE, waves * words)
+    found = rows(source, offsets, SAMPLE, waves * words)
     return found.reshape(offsets.size, waves, words)
