@@ -19,7 +19,9 @@ def no_side_effects(monkeypatch):
     monkeypatch.setattr("benchmarks.measure.SHORTEST", 1e-6)
 
 
-@pytest.mark.parametrize("name", ["read/", "open/", "slice/", "split/", "core/", "neuroshare/"])
+@pytest.mark.parametrize(
+    "name", ["read/", "open/", "slice/", "split/", "core/", "neuroshare/", "nix/"]
+)
 def test_every_benchmark_runs(name, tmp_path, capsys):
     report = tmp_path / "figures.json"
     arguments = ["--scale", "0.0005", "--repeats", "1", "--no-neo", "--json", str(report)]

@@ -150,3 +150,28 @@ def test_access_and_salvage_are_passed_on(run, eeg, monkeypatch):
     monkeypatch.setattr(ephyrus.cli.inputs, "open_recording", spy)
     assert run("info", eeg.path, "--access", "pread", "--salvage", "-q").code == 0
     assert (seen["access"], seen["salvage"], seen["format"]) == ("pread", True, None)
+
+
+def test_tables_without_items_are_one_line():
+    from rich.console import Console
+
+    from ephyrus.cli.info import _tables
+
+    def lines(empty):
+        tables = [{"name": "spikes", "kind": "spikes", "count": 3, "units": []}]
+        for number in range(empty):
+            tables.insert(0, {"name": f"E{number}", "kind": "events", "count": 0, "labels": {}})
+            tables[0]["label_count"] = 0
+        console = Console(width=120)
+        with console.capture() as captured:
+            console.print(_tables(tables))
+        return [line.split() for line in captured.get().splitlines()]
+
+    few, many = lines(5), lines(12)
+    assert [row[:2] for row in few if row and row[0].startswith("E")] == [
+        [f"E{number}", "events"] for number in (4, 3, 2, 1, 0)
+    ]
+    assert not [row for row in many if row and row[0].startswith("E")]
+    names = ["E11,", "E10,", "E9,", "E8,", "E7,", "E6,", "E5,", "E4,", "…"]
+    assert ["12", "without", "items", "0", *names] in many
+    assert ["spikes", "spikes", "3", "0", "units:"] in many

@@ -24,6 +24,7 @@ __all__ = ["run"]
 SEGMENTS_SHOWN = 8
 NAMES_SHOWN = 8
 UNITS_SHOWN = 12
+EMPTY_SHOWN = 5  # tables without items; more of them are one line
 PROBLEMS_SHOWN = 20
 LONGEST_VALUE = 400  # characters of an annotation
 
@@ -174,8 +175,16 @@ def _gaps(gaps: Mapping[str, Any]) -> str:
 
 def _tables(tables: Sequence[Mapping[str, Any]]) -> Any:
     table = console.table("name", "kind", "count", "content", right=("count",))
+    empty = [each for each in tables if not each["count"]]
+    gathered = len(empty) > EMPTY_SHOWN
     for each in tables:
+        if gathered and not each["count"]:
+            continue
         row = each["name"], each["kind"], f"{each['count']:,}", _content(each)
+        table.add_row(*console.cells(*row))
+    if gathered:
+        names = _first([each["name"] for each in empty], NAMES_SHOWN)
+        row = f"{len(empty):,} without items", "", "0", names
         table.add_row(*console.cells(*row))
     return console.section("Spikes, events, epochs", table)
 

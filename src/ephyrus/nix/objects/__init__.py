@@ -8,7 +8,20 @@ see as plain text (:mod:`ephyrus.nix.objects.annotations`).
 Source: files written by Neo's NixIO (neo 0.14), compared with what it reads back.
 """
 
-from ephyrus.nix.objects.reading import NixPath, read_block
-from ephyrus.nix.objects.writing import Written, write_block
+from ephyrus.nix.objects.plain import read_plain
+from ephyrus.nix.objects.reading import BlockReader, NixPath, block_names, read_block
+from ephyrus.nix.objects.target import Written, bytes_of
+from ephyrus.nix.objects.tree import facts_of
+from ephyrus.nix.objects.writing import write_block
 
-__all__ = ["NixPath", "Written", "read_block", "write_block"]
+__all__ = [
+    "BlockReader",
+    "NixPath",
+    "Written",
+    "block_names",
+    "bytes_of",
+    "facts_of",
+    "read_block",
+    "read_plain",
+    "write_block",
+]

@@ -8,19 +8,33 @@ in JSON, which other readers give as that text.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 import numpy as np
 import quantities as pq
+from numpy.typing import NDArray
 
 from ephyrus.core.units import unit_from_text
+from ephyrus.nix.enums import DataType
+from ephyrus.nix.objects.claims import check_data_set
 from ephyrus.nix.objects.kinds import RESERVED
+from ephyrus.nix.objects.texts import is_text, kept_text
 from ephyrus.nix.property import Property
 from ephyrus.nix.section import Section
 
-__all__ = ["annotations_of", "array_annotations_of", "put_annotations", "put_value", "value_of"]
+__all__ = [
+    "ARRAY_ANNOTATION",
+    "Stored",
+    "annotations_of",
+    "array_of",
+    "key_of",
+    "put_annotations",
+    "put_value",
+    "value_of",
+]
 
 ARRAY_ANNOTATION = "ARRAYANNOTATION"
 EMPTY_LIST, ONE_ITEM, ARRAY, JSON = "EMPTYLIST", "LIST", "ARRAY", "JSON"
@@ -32,6 +46,10 @@ TIMES: tuple[tuple[str, type, str], ...] = (  # a datetime is a date as well: it
 _FORMATS = {name: (kind, text) for name, kind, text in TIMES}
 _PLAIN = (bool, int, float, str)
 _LARGEST = 2**63
+_ARRAY_KEY = "array"
+_NUMBER_TYPES = {np.dtype(each).str for each in "?bBhHiIlLqQefd"}
+_NUMBER_TYPES |= {np.dtype(each).newbyteorder().str for each in "hHiIqQefd"}
+_KEPT_TYPES = {np.dtype(each).str for each in (np.int64, np.float64, np.bool_)}  # of properties
 
 Note = Callable[[str], None]
 
@@ -59,15 +77,27 @@ def stored_form(value: Any) -> Stored | None:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
-        return Stored(value) if value else Stored(str)
+        return _text_form(value)
     if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _LARGEST):
         return Stored(value)
-    for name, kind, text in TIMES:
-        if isinstance(value, kind):
-            return Stored(value.strftime(text), None, name)
+    if isinstance(value, date | time):
+        name, text = next((name, text) for name, kind, text in TIMES if isinstance(value, kind))
+        return Stored(_year(value) + value.strftime(text), None, name)
     if isinstance(value, list | tuple):
         return _list_form(list(value))
     return _json_form(value)
+
+
+def _year(value: Any) -> str:
+    """Give the zeros that `strftime` leaves out of early years."""
+    year = getattr(value, "year", 9999)
+    return "0" * (4 - len(str(year)))
+
+
+def _text_form(value: str) -> Stored | None:
+    if not is_text(value):
+        return _json_form(value)
+    return Stored(value) if value else Stored(str)
 
 
 def _quantity_form(value: pq.Quantity) -> Stored | None:
@@ -77,18 +107,29 @@ def _quantity_form(value: pq.Quantity) -> Stored | None:
         return None
     if not magnitude.size:
         return Stored(float, unit, EMPTY_LIST)
-    one = ONE_ITEM if magnitude.shape == (1,) else None
+    one = _typed(ONE_ITEM, magnitude.dtype) if magnitude.shape == (1,) else None
+    if one is None and magnitude.dtype.str not in _KEPT_TYPES:
+        one = _typed(ARRAY, magnitude.dtype) if magnitude.ndim else None
     return Stored(magnitude.reshape(-1), unit, one)
 
 
 def _array_form(value: np.ndarray[Any, Any]) -> Stored | None:
     if value.ndim > 1 or value.dtype.kind not in "biufU":
         return _json_form(value.tolist())
-    if not value.size:
-        return Stored(str if value.dtype.kind == "U" else value.dtype, None, EMPTY_LIST)
-    if value.dtype.kind == "U":
-        return Stored(value.reshape(-1).tolist(), None, ARRAY)
-    return Stored(value.reshape(-1), None, ARRAY)
+    if value.ndim == 0:
+        return stored_form(value.item())
+    if value.dtype.kind != "U":
+        kept = Stored(value.dtype) if not value.size else Stored(value)
+        return kept._replace(definition=_typed(ARRAY, value.dtype))
+    texts = value.tolist()
+    if not all(map(is_text, texts)):
+        return _json_form(texts)
+    return Stored(texts if texts else str, None, ARRAY)
+
+
+def _typed(word: str, dtype: np.dtype[Any]) -> str:
+    """Name a form, and the type of numbers that are not kept in their own."""
+    return word if dtype.str in _KEPT_TYPES else f"{word} {dtype.str}"
 
 
 def _list_form(value: list[Any]) -> Stored | None:
@@ -96,17 +137,42 @@ def _list_form(value: list[Any]) -> Stored | None:
         return Stored(str, None, EMPTY_LIST)
     items = [item.item() if isinstance(item, np.generic) else item for item in value]
     kinds = set(map(type, items))
-    fits = all(not isinstance(item, int) or abs(item) < _LARGEST for item in items)
+    fits = all(
+        is_text(item)
+        if isinstance(item, str)
+        else not isinstance(item, int) or abs(item) < _LARGEST
+        for item in items
+    )
     if len(kinds) == 1 and kinds <= set(_PLAIN) and fits:
         return Stored(items, None, ONE_ITEM if len(items) == 1 else None)
     return _json_form(items)
 
 
 def _json_form(value: Any) -> Stored | None:
+    """Give the text in JSON, if reading that gives the value again."""
     try:
-        return Stored(json.dumps(value, ensure_ascii=False), None, JSON)
-    except (TypeError, ValueError):  # dates, complex numbers and the like within a structure
+        text = json.dumps(value, default=_plain_form)
+    except (TypeError, ValueError, RecursionError):  # dates, complex numbers and the like within
         return None
+    return Stored(text, None, JSON)
+
+
+def _plain_form(value: Any) -> Any:
+    """Give arrays and numbers of numpy within a structure in a form that JSON has."""
+    if isinstance(value, np.generic) and value.dtype.kind in "biufU":
+        return value.item()
+    if type(value) is np.ndarray and value.dtype.kind in "biufU":
+        return {_ARRAY_KEY: value.tolist(), "dtype": value.dtype.str}
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _from_plain_form(found: dict[str, Any]) -> Any:
+    """Give the array for what `_plain_form` makes of one."""
+    if found.keys() != {_ARRAY_KEY, "dtype"}:
+        return found
+    dtype = found["dtype"]
+    known = dtype in _NUMBER_TYPES or re.fullmatch(r"[<>]U\d{1,6}", str(dtype))
+    return np.array(found[_ARRAY_KEY], dtype) if known else found
 
 
 def put_value(section: Section, name: str, stored: Stored) -> Property:
@@ -136,28 +202,44 @@ def put_annotations(
         They are array annotations.
     """
     for key, value in annotations.items():
-        name = str(key).replace("/", "_")
+        name = _property_name(section, str(key))
         stored = stored_form(value)
-        if stored is None or not name or name == "." or "\0" in name:
+        if stored is None:
             note(f"annotation {key!r} of {section.name}: {type(value).__name__} is not kept")
             continue
-        if section.has_property_by_name(name) or (name in RESERVED and not arrays):
-            note(f"annotation {key!r} of {section.name}: the name is taken; it is not kept")
-            continue
-        if name != key:
-            note(f"annotation {key!r} of {section.name} is named {name!r}")
         if isinstance(value, datetime) and value.tzinfo is not None:
             note(f"annotation {key!r} of {section.name}: the time zone is not kept")
         made = put_value(section, name, stored)
+        if name != key:
+            made.reference = kept_text(key)
         if arrays:
             made.type = ARRAY_ANNOTATION
 
 
+def _property_name(section: Section, key: str) -> str:
+    """Give the name of a property for a key; another one than the key ends in an underscore."""
+    name = kept_text(key).replace("/", "_")
+    if name != key or name in ("", "."):
+        name = f"{name.strip('.')}_"
+    while name in RESERVED or section.has_property_by_name(name):
+        name += "_"
+    return name
+
+
+def key_of(found: Property) -> str:
+    """Give the key of the annotation that a property is."""
+    name = found.name
+    return (found.reference or name) if name.endswith("_") else name
+
+
 def value_of(found: Property) -> Any:
     """Give the value of a property as it was before it was written."""
-    values, unit, definition = list(found.values), found.unit, found.definition
-    if unit is not None:
+    values, unit, definition = _values(found), found.unit, found.definition
+    if unit is not None and (not values or not isinstance(values[0], str)):
         return _as_quantity(values, unit, definition)
+    word, _, dtype = (definition or "").partition(" ")
+    if word == ARRAY:
+        return _as_array(values, dtype)
     if definition == EMPTY_LIST:
         return []
     if not values:
@@ -165,22 +247,30 @@ def value_of(found: Property) -> Any:
     if definition in _FORMATS:
         return _as_time(values, definition)
     if definition == JSON and isinstance(values[0], str):
-        try:
-            return json.loads(values[0])
-        except ValueError:
-            return values[0]
-    if definition == ARRAY:
-        return np.array(values)
+        return _from_json(values[0])
     return values[0] if len(values) == 1 and definition != ONE_ITEM else values
+
+
+def _values(found: Property) -> list[Any]:
+    check_data_set(found._gid, None, f"property {found.name}")
+    return list(found.values)
+
+
+def _as_array(values: list[Any], dtype: str) -> NDArray[Any]:
+    """Give an array of the type that a definition names, if it names one."""
+    if values and isinstance(values[0], str):
+        return np.array(values, np.str_)
+    return np.array(values, dtype if dtype in _NUMBER_TYPES else None)
 
 
 def _as_quantity(values: list[Any], unit: str, definition: str | None) -> Any:
     units, known = unit_from_text(unit)
-    if not known or any(isinstance(value, str) for value in values):
+    if not known:
         return values[0] if len(values) == 1 else values
-    if len(values) == 1 and definition != ONE_ITEM:
+    word, _, dtype = (definition or "").partition(" ")
+    if len(values) == 1 and word not in (ONE_ITEM, ARRAY):
         return pq.Quantity(values[0], units)
-    return pq.Quantity(np.array(values, np.float64 if not values else None), units)
+    return pq.Quantity(_as_array(values, dtype if values else "<f8"), units)
 
 
 def _as_time(values: list[Any], definition: str) -> Any:
@@ -195,20 +285,29 @@ def _as_time(values: list[Any], definition: str) -> Any:
 def annotations_of(properties: Iterable[Property]) -> dict[str, Any]:
     """Give the annotations among the properties of a section."""
     return {
-        found.name: value_of(found)
+        key_of(found): value_of(found)
         for found in properties
         if found.name not in RESERVED and found.type != ARRAY_ANNOTATION
     }
 
 
-def array_annotations_of(properties: Iterable[Property]) -> dict[str, Any]:
-    """Give the array annotations among the properties of a section."""
-    return {found.name: _as_array(found) for found in properties if found.type == ARRAY_ANNOTATION}
+def array_of(found: Property) -> Any:
+    """Give the values of a property as an array, with its unit."""
+    values, unit, definition = _values(found), found.unit, found.definition
+    word, _, dtype = (definition or "").partition(" ")
+    if word == JSON and values and isinstance(values[0], str):
+        return np.array(_from_json(values[0]))
+    array = _as_array(values, dtype)
+    if not values:
+        array = array.astype(np.str_ if found.data_type is DataType.String else found.data_type)
+    if unit is None:
+        return array
+    units, known = unit_from_text(unit)
+    return pq.Quantity(array, units) if known else array
 
 
-def _as_array(found: Property) -> Any:
-    values = np.array(list(found.values))
-    if found.unit is None:
-        return values
-    units, known = unit_from_text(found.unit)
-    return pq.Quantity(values, units) if known else values
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text, object_hook=_from_plain_form)
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        return text

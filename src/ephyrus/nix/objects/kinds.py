@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-from uuid import uuid4
+from typing import NamedTuple
 
 __all__ = [
+    "DATE",
     "KINDS",
     "NEO_VERSION",
+    "NO_DATE",
+    "NO_RATE",
     "RESERVED",
+    "SUBGROUP",
     "VERSION_SECTION",
     "VERSION_TYPE",
     "Kind",
-    "nix_name",
 ]
 
 NEO_VERSION = "0.14.6"  # of the Neo whose layout this is
@@ -73,11 +75,3 @@ SUBGROUP = Kind("neo.subgroup")
 
 # What other readers have no place for stands in the definition of a section.
 NO_DATE, DATE, NO_RATE = "no rec_datetime", "rec_datetime ", "no sampling_rate"
-
-
-def nix_name(obj: Any, kind: Kind) -> str:
-    """Give the name under which an object is kept; a new one is noted as annotation."""
-    name = obj.annotations.get("nix_name")
-    if not isinstance(name, str) or not name:
-        name = obj.annotations["nix_name"] = f"neo.{kind.word}.{uuid4().hex}"
-    return name

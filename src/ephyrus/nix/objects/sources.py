@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,23 @@ from numpy.typing import NDArray
 
 from ephyrus.core.lazy import Points
 from ephyrus.core.units import SECOND, UnitInfo, convert
+from ephyrus.nix import storage
 from ephyrus.nix.block import Block as NixBlock
 from ephyrus.nix.data_array import DataArray
+from ephyrus.nix.dimensions import Dimension, RangeDimension, SetDimension
 from ephyrus.nix.enums import FileMode
 from ephyrus.nix.file import File
+from ephyrus.nix.objects.claims import check_data_set
 
-__all__ = ["NixChannels", "NixFrames", "NixPath", "NixPoints", "NixSamples", "labels_of"]
+__all__ = [
+    "NixChannels",
+    "NixFrames",
+    "NixPath",
+    "NixPoints",
+    "NixSamples",
+    "labels_of",
+    "ticks_of",
+]
 
 TIME = "time"  # label of the axis of time
 NEIGHBOURS = 1  # items beside a window that are read too: units are converted with rounding
@@ -26,18 +38,23 @@ NEIGHBOURS = 1  # items beside a window that are read too: units are converted w
 class NixPath:
     """A NIX file that is opened for reading when something is asked of it.
 
-    Pickles as its path.
+    Pickles as its path and the function that opens it.
 
     Parameters
     ----------
     path : str
-        The file.
+        The file, as messages show it.
     file : File, optional
         The file, where it is open already.
+    opener : callable, optional
+        Opens the file (default: by its path, for reading).
     """
 
-    def __init__(self, path: str, file: File | None = None) -> None:
+    def __init__(
+        self, path: str, file: File | None = None, opener: Callable[[], File] | None = None
+    ) -> None:
         self.path = path
+        self._opener = opener
         self._file = file
         self._lock = threading.Lock()
 
@@ -46,8 +63,16 @@ class NixPath:
         """The open file."""
         with self._lock:
             if self._file is None or not self._file.is_open():
-                self._file = File(self.path, FileMode.ReadOnly)
+                if self._opener is None:
+                    self._file = File(self.path, FileMode.ReadOnly)
+                else:
+                    self._file = self._opener()
             return self._file
+
+    def use(self, file: File) -> None:
+        """Read from this open file from now on."""
+        with self._lock:
+            self._file = file
 
     def block(self, name: str) -> NixBlock:
         """Give a block of the file."""
@@ -65,11 +90,11 @@ class NixPath:
                 self._file.close()
                 self._file = None
 
-    def __getstate__(self) -> str:
-        return self.path
+    def __getstate__(self) -> tuple[str, Callable[[], File] | None]:
+        return str(Path(self.path).absolute()) if self._opener is None else self.path, self._opener
 
-    def __setstate__(self, path: str) -> None:
-        NixPath.__init__(self, path)
+    def __setstate__(self, state: tuple[str, Callable[[], File] | None]) -> None:
+        NixPath.__init__(self, state[0], opener=state[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +120,10 @@ class _Arrays:
     arrays: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+
+    def empty(self) -> NDArray[Any]:
+        """Give the array of no items."""
+        return np.empty((0, *self.shape[1:]), self.dtype)
 
     def read(self, start: int, stop: int, channels: NDArray[np.intp] | None) -> NDArray[Any]:
         """Read items [start, stop)."""
@@ -168,8 +197,16 @@ class NixSamples:
 
     def _ticks(self) -> NDArray[np.float64]:
         array = self.values.place.block(self.values.block).data_arrays[self.values.arrays[0]]
-        ticks = next(each for each in array.dimensions if getattr(each, "label", None) == TIME)
-        return np.asarray(ticks.ticks, np.float64)
+        return ticks_of(array)
+
+
+def ticks_of(array: DataArray) -> NDArray[np.float64]:
+    """Give the positions on the axis of time of a data array of one axis; none if it has none."""
+    for dimension in array.dimensions:
+        if isinstance(dimension, RangeDimension):
+            _check(dimension, b"ticks")
+            return np.asarray(dimension._ticks(), np.float64).reshape(-1)
+    return np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +273,20 @@ class NixPoints:
         )
 
 
+def _check(dimension: Dimension, key: bytes) -> None:
+    """Check that the positions or labels of a dimension have the bytes for what they claim."""
+    did = storage.data_child(dimension._gid, key)
+    if did is not None:
+        check_data_set(did, None, key.decode())
+
+
 def labels_of(array: DataArray, length: int) -> NDArray[np.str_]:
     """Give the labels of times; empty ones where there are none."""
     for dimension in array.dimensions:
-        labels = getattr(dimension, "labels", None)
+        if not isinstance(dimension, SetDimension):
+            continue
+        _check(dimension, b"labels")
+        labels = dimension.labels
         if labels:
             texts = np.array(list(labels), np.str_)
             if len(texts) == length:
