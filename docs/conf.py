@@ -1,6 +1,11 @@
 """Sphinx configuration; builds offline, and a warning is an error."""
 
+import contextlib
 import inspect
+import io
+import re
+import shutil
+import tempfile
 from pathlib import Path
 
 import typer
@@ -28,6 +33,7 @@ numpydoc_class_members_toctree = False
 
 HERE = Path(__file__).parent
 FORMATS = HERE / "formats" / "generated"
+FIGURES = HERE / "nix" / "generated"
 COMMANDS = HERE / "reference" / "generated" / "commands.md"
 PLAIN = {"COLUMNS": "96", "TERMINAL_WIDTH": "96", "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -76,19 +82,46 @@ def write_format_pages(app):
         (FORMATS / f"{declared.name}.rst").write_text(format_page(declared), encoding="utf-8")
 
 
+def command_words(program):
+    """Give the words of every command, and of the commands below it."""
+    for name, command in program.commands.items():
+        yield [name]
+        for below in getattr(command, "commands", {}):
+            yield [name, below]
+
+
 def write_command_page(app):
     """Generate the help of every command, as the command line shows it."""
     program = typer.main.get_command(command_line)
     parts = []
-    for name in program.commands:
-        shown = CliRunner().invoke(command_line, [name, "--help"], env=PLAIN, terminal_width=96)
+    for words in command_words(program):
+        shown = CliRunner().invoke(command_line, [*words, "--help"], env=PLAIN, terminal_width=96)
         text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())
-        parts += [f"## ephyrus {name}", "", "```text", text, "```", ""]
+        title = " ".join(["ephyrus", *words])
+        parts += [f"{'#' * (len(words) + 1)} {title}", "", "```text", text, "```", ""]
     COMMANDS.parent.mkdir(parents=True, exist_ok=True)
     COMMANDS.write_text("\n".join(parts), encoding="utf-8")
 
 
+def draw_figures(app):
+    """Run the pages on NIX and keep the figures that they draw."""
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    for page in sorted((HERE / "nix").glob("*.md")):
+        blocks = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            names = {}
+            for block in blocks:
+                exec(compile(block, str(page), "exec"), names)  # noqa: S102 - the page's own text
+            for figure in Path(folder).glob("*.png"):
+                shutil.copy(figure, FIGURES)
+
+
 def setup(app):
-    """Connect the generation of pages."""
+    """Connect the generation of pages and figures."""
+    app.connect("builder-inited", draw_figures)
     app.connect("builder-inited", write_format_pages)
     app.connect("builder-inited", write_command_page)

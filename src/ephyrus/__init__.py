@@ -149,7 +149,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_LAZY[name]), _RENAMED.get(name, name))
     elif name.endswith("IO") or name in ("iolist", "io_by_extension"):
         value = getattr(importlib.import_module("ephyrus.io"), name)
-    elif name in ("core", "export", "io", "recording", "registry", "utils"):
+    elif name in ("core", "export", "io", "neuroshare", "recording", "registry", "utils"):
         return importlib.import_module(f"ephyrus.{name}")
     else:
         raise AttributeError(f"module 'ephyrus' has no attribute {name!r}")

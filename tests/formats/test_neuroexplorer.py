@@ -1003,7 +1003,13 @@ def test_rates(opened, write, rate):
 
 
 @BOTH
-@pytest.mark.parametrize(("gain", "shift"), [(0.0, 0.0), (float("nan"), 1.0), (1.0, float("inf"))])
+@pytest.mark.parametrize(
+    ("gain", "shift"),
+    [
+        *[(0.0, 0.0), (float("nan"), 1.0), (1.0, float("inf")), (1.0, float("nan"))],
+        *[(1e300, 0.0), (-1e38, 0.0), (1e-300, 0.0), (1.0, -1e300)],  # no float of 32 bits holds it
+    ],
+)
 def test_scales(opened, write, gain, shift):
     variable = Variable(CONTINUOUS, "c", [0], [1, 2], gain=gain, shift=shift)
     rec = opened(write([variable]))

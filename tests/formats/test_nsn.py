@@ -243,6 +243,21 @@ def test_times_that_go_back_are_put_in_order(opened):
     assert times_of(recording, "e").tolist() == [1.0, 2.0, 3.0]
 
 
+def test_items_at_the_first_sample_belong_to_it(opened):
+    """Also where their time is another float of the same moment."""
+    starts = [0.0, 2.00272]
+    times = [0.1, float(np.nextafter(2.00272, 0)), 2.5]
+    file = File(
+        [
+            Analog(b"a", [(start, nsn.wave(0, 10)) for start in starts]),
+            Events(b"e", times, [b"x", b"y", b"z"]),
+        ]
+    )
+    recording = opened(file)
+    assert recording.table("e").runs["count"].tolist() == [1, 2]
+    assert recording.segments[1].t_start == times[1]
+
+
 def test_times_off_the_resolution_are_kept(opened):
     """A time that is no whole tick is given to its last digit."""
     recording = opened(File([Neural(b"n", [0.1, np.pi]), Analog(b"a", [(np.pi, nsn.wave(0, 4))])]))

@@ -260,3 +260,20 @@ def test_times_of_triggers():
     piece = signal.time_slice(begin, begin + 256 / signal.sampling_rate)
     cut, wave = piece.magnitude[:, 0], train.waveforms[5, 0].magnitude
     np.testing.assert_allclose(cut / cut.std(), wave / wave.std(), atol=1e-5)
+
+
+def test_a_file_that_is_mostly_empty(tmp_path):
+    """Blocks of a recording that broke off lie at the beginning of a file made long beforehand."""
+    file = File(9, "<")
+    file.clock(1, 1, 1e-6)
+    at = file.chain(0, [file.block(1, 512, (0, 30), 4, file.pack("4h", 9, 8, 7, 6))], 1, 512)
+    file.put(at + 102, "i", 10)
+    file.put(at + 124, "ff", 1.0, 0.0)
+    path = tmp_path / "long.smr"
+    path.write_bytes(file.raw)
+    with path.open("r+b") as whole:
+        whole.truncate(2**36)
+    with open_recording(path) as rec:
+        assert rec.read_signal(0)[:, 0].tolist() == [9, 8, 7, 6]
+        source = rec._reading.files.main
+        assert source.bytes_read < 2**20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import threading
 import weakref
@@ -63,7 +64,8 @@ class OpenFile:
             self.library.close(handle)
 
     def __del__(self) -> None:
-        self.close()
+        if not sys.is_finalizing():  # libraries may be gone by then, and files go with them
+            self.close()
 
 
 def temporary_copy(pieces: Iterable[bytes], suffix: str, owner: Any) -> Path:

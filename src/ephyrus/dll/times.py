@@ -63,8 +63,8 @@ def runs_between(
         t_start = time_of(at)
         is_regular = count == 1
         if not is_regular:
-            expected = t_start + (count - 1) / rate if rate > 0 else np.inf
-            is_regular = abs(expected - time_of(at + count - 1)) * rate <= 0.5
+            lasting = time_of(at + count - 1) - t_start
+            is_regular = rate > 0 and abs(lasting * rate - (count - 1)) <= 0.5
         found.append(Run(at, count, t_start, is_regular))
         at += count
     return found

@@ -102,10 +102,14 @@ class Segments:
     ----------
     starts, stops : ndarray of float64, shape (segments,)
         Seconds, ascending; one stretch at least.
+    early : float
+        What an item may be too early and still belong to a stretch: half a sample, as times of
+        the same moment can differ in their last digits.
     """
 
     starts: NDArray[np.float64]
     stops: NDArray[np.float64]
+    early: float = 0.0
 
     @classmethod
     def of(cls, entries: Iterable[AnalogEntry], time_span: float) -> Segments:
@@ -115,16 +119,17 @@ class Segments:
         if not known:
             return cls(np.zeros(1), np.array([end]))
         slack = max(1 / entry.info.sample_rate for entry in known)
+        early = 0.5 / max(entry.info.sample_rate for entry in known)
         starts, stops = joint_stretches(
             np.concatenate([entry.t_starts for entry in known]),
             np.concatenate([entry.t_stops for entry in known]),
             1.5 * slack,
         )
-        return cls(starts, stops)
+        return cls(starts, stops, early)
 
     def at(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Give the segment in which each time falls; half a sample early is not too early."""
-        return segment_at(times, self.starts)
+        """Give the segment in which each time falls."""
+        return segment_at(times, self.starts - self.early)
 
     def infos(self, times: Sequence[NDArray[np.float64]]) -> tuple[SegmentInfo, ...]:
         """Describe the segments so that they reach around everything that happens in them."""
