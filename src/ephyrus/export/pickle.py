@@ -108,6 +108,15 @@ class _LoadingPickler(pickle._Pickler):  # the one in Python; its parts are not 
         loaded.segment = obj.segment
         return loaded.__reduce__()
 
+    def memoize(self, obj: Any) -> None:
+        """Remember an object that is written, but for empty bytes.
+
+        These are one and the same object in Python: those of one array without items would be
+        taken for those of another, or for a value that is written elsewhere.
+        """
+        if type(obj) is not bytes or obj:
+            super().memoize(obj)  # type: ignore[misc]
+
     def _save_samples(self, samples: _Samples) -> None:
         """Write an array whose bytes come piece by piece, in the form that numpy reads."""
         signal, save = samples.signal, self.save  # type: ignore[attr-defined]
@@ -126,6 +135,6 @@ class _LoadingPickler(pickle._Pickler):  # the one in Python; its parts are not 
         save(tuple(signal.lazy_shape))
         save("C")
         write(pickle.TUPLE + pickle.REDUCE)
-        self.memoize(samples)  # type: ignore[attr-defined]
+        self.memoize(samples)
 
     dispatch: ClassVar[dict[type, Any]] = {**pickle._Pickler.dispatch, _Samples: _save_samples}

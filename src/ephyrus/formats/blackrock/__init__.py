@@ -15,6 +15,7 @@ Where the continuous files pause, a segment ends: a data block that begins more 
 and a segment begins where all files pause. Where a single file has lost samples, its segment holds
 several signals. A time stamp that goes back is a reset of the clock (two systems that were
 synchronised) and always begins a new segment; blocks of a single sample before it are left out.
+Stamps of 32 bits begin again at 0 after 40 hours: where the samples go on, so do the times.
 Spikes and events belong to the segment that has begun last.
 
 Spikes of each electrode and unit are a train ``ch5#1``: unit 0 is unclassified, 255 noise.

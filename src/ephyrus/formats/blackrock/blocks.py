@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 
 from ephyrus.errors import CorruptError
 from ephyrus.formats.blackrock.header import NsxHeader
-from ephyrus.formats.blackrock.layout import block_head
-from ephyrus.recording import ByteSource, FileSet, Opening, under_way
+from ephyrus.formats.blackrock.layout import STAMPS, block_head
+from ephyrus.recording import (
+    ByteSource,
+    FileSet,
+    Opening,
+    PacketLayout,
+    heads,
+    rows,
+    under_way,
+    walk,
+)
 
 __all__ = ["Samples", "index_samples", "read_samples"]
 
@@ -30,10 +39,13 @@ PIECE = np.dtype(
 )
 UNKNOWN_POINTS = (0, 0xFFFFFFFF)  # in the last block of a recording that was interrupted
 LARGEST_STAMP = 2**62
-SMALL_BLOCK = 4096  # bytes; smaller blocks are looked at many at once
+SMALL_BLOCK = 4096  # bytes of samples; smaller blocks are looked at many at once
+SHORT_PIECE = 64  # samples; shorter pieces are not read one by one
+GATHERED = 2**14  # samples that are gathered at once
 BATCH_BYTES = 8 * 2**20
 TOLERANCE = 2.0  # samples that a block may be late (or early), unless told otherwise
 RECORD_TOLERANCE = 1.0  # the same of blocks of one sample: stamps up to 2 samples apart
+LESS_THAN_A_TICK = 0.99  # what rounding makes of stamps; it is no pause at any tolerance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,26 +137,24 @@ def _walked(opening: Opening, header: NsxHeader) -> dict[str, NDArray[Any]]:
 
 def _walk(opening: Opening, source: ByteSource, header: NsxHeader) -> list[NDArray[Any]]:
     head, frame = block_head(header.version[0]), header.frame_bytes
+    late = _tolerance_option(opening)
     found: list[NDArray[Any]] = []
-    offset, batch = header.start, 1
+    offset = header.start
     while source.size - offset >= head.itemsize:
         first = source.array(offset, head, 1, field="data block")[0]
         if _is_no_block(opening, source, header, first, offset):
             return found
         points, body = int(first["points"]), source.size - offset - head.itemsize
-        record = head.itemsize + points * frame
         if points * frame > body or (points == 0 and _ends_here(source, header, offset, body)):
             found.append(_cut_block(opening, source, header, first, offset))
             return found
-        take = min(batch, (source.size - offset) // record, max(BATCH_BYTES // record, 1))
-        if record > SMALL_BLOCK or points == 0:
-            take = 1
-        pieces = _equal_blocks(source, header, offset, record, take)
+        places = np.array([offset])
+        if points * frame <= SMALL_BLOCK:
+            places = _small_blocks(source, header, offset)
+        pieces, after = _pieces(source, header, places, late)
         found.append(pieces)
-        got = int(pieces["blocks"].sum())
-        batch = min(batch * 8, BATCH_BYTES) if got == take else 1
-        offset += got * record
-        opening.progress.advance(got * record)
+        opening.progress.advance(after - offset)
+        offset = after
     if offset < source.size:
         opening.note(
             f"the last {source.size - offset} bytes are no whole head of a data block",
@@ -205,29 +215,48 @@ def _cut_block(
     return np.array([(offset, 1, whole, stamp, stamp)], PIECE)
 
 
-def _equal_blocks(
-    source: ByteSource, header: NsxHeader, offset: int, record: int, most: int
-) -> NDArray[Any]:
-    """Give the first of `most` blocks and those behind it that are of equal size, as pieces."""
+def _small_blocks(source: ByteSource, header: NsxHeader, offset: int) -> NDArray[np.int64]:
+    """Give the offsets of the block at `offset`, and of those behind it that are surely blocks.
+
+    The walk knows only the low half of the number of samples: it goes astray behind a block that
+    has more of them, and what is found from there on is not taken.
+    """
     head = block_head(header.version[0])
-    raw = source.array(offset, "u1", (most - 1) * record + head.itemsize)
-    table: NDArray[Any] = np.ndarray((most,), f"V{head.itemsize}", raw, 0, (record,))
-    heads = table.copy().view(head)
-    alike = (heads["marker"] == 1) & (heads["points"] == heads["points"][0])
-    alike &= heads["stamp"] < LARGEST_STAMP
-    count = most if alike.all() else int(np.argmin(alike))
-    ticks = heads["stamp"][:count].astype(np.int64)
-    points = int(heads["points"][0])
-    gaps = _gaps(header, ticks[1:], ticks[:-1], points)
-    late, early = _tolerances(header, np.full(count - 1, points), None)
-    begins = np.concatenate(([0], np.flatnonzero((gaps > late) | (gaps < -early)) + 1))
-    ends = np.append(begins[1:], count)
+    field = head.fields["points"][1] if head.fields is not None else 0
+    layout = PacketLayout(head.itemsize, (field,), unit=header.frame_bytes, base=head.itemsize)
+    stop = min(offset + BATCH_BYTES, source.size)
+    places = walk(source, offset, layout, stop=stop).offsets
+    found = heads(source, places, head)
+    sound = (found["marker"] == 1) & (found["stamp"] < LARGEST_STAMP) & (found["points"] < 2**16)
+    count = places.size if sound.all() else int(np.argmin(sound))
+    if count > 1 and found["points"][count - 1] == 0:
+        count -= 1  # it is the last one of the file, perhaps
+    return places[: max(count, 1)]
+
+
+def _pieces(
+    source: ByteSource, header: NsxHeader, places: NDArray[np.int64], late: float | None
+) -> tuple[NDArray[Any], int]:
+    """Put blocks of equal size that follow each other in time together; give what is behind them.
+
+    What is put together here is never taken apart, so that a shorter tolerance than usual counts.
+    """
+    head = block_head(header.version[0])
+    found = heads(source, places, head)
+    ticks, points = found["stamp"].astype(np.int64), found["points"].astype(np.int64)
+    gaps = _gaps(header, ticks[1:], ticks[:-1], points[:-1])
+    most, early = _tolerances(header, points[:-1], None)
+    most = np.minimum(most, _tolerances(header, points[:-1], late)[0])
+    apart = (gaps > most) | (gaps < -early) | (points[1:] != points[:-1])
+    begins = np.concatenate(([0], np.flatnonzero(apart) + 1))
+    ends = np.append(begins[1:], places.size)
     pieces = np.zeros(begins.size, PIECE)
-    pieces["offset"] = offset + begins * record
+    pieces["offset"] = places[begins]
     pieces["blocks"] = ends - begins
-    pieces["points"] = points
+    pieces["points"] = points[begins]
     pieces["tick"], pieces["last"] = ticks[begins], ticks[ends - 1]
-    return pieces
+    after = int(places[-1]) + head.itemsize + int(points[-1]) * header.frame_bytes
+    return pieces, after
 
 
 def _gaps(
@@ -246,14 +275,21 @@ def _tolerances(
     early = samples * float(header.ticks_per_sample)
     if milliseconds is None:
         return early, early
-    return np.full(points.shape, milliseconds * header.resolution / 1000), early
+    late = max(milliseconds * header.resolution / 1000, LESS_THAN_A_TICK)
+    return np.full(points.shape, late), early
+
+
+def _tolerance_option(opening: Opening) -> float | None:
+    tolerance: float | None = opening.options.get("gap_tolerance_ms")
+    return tolerance
 
 
 def _stretches(
     opening: Opening, header: NsxHeader, pieces: NDArray[Any], head_bytes: int
 ) -> Samples:
     """Join pieces that follow each other in time; time that goes back is a reset of the clock."""
-    option = opening.options.get("gap_tolerance_ms")
+    option = _tolerance_option(opening)
+    pieces = _unwrapped(header, pieces)
     late, early = _tolerances(header, pieces["points"][:-1], option)
     gaps = _gaps(header, pieces["tick"][1:], pieces["last"][:-1], pieces["points"][:-1])
     is_reset = np.concatenate(([False], gaps < -early))[: len(pieces)]
@@ -276,7 +312,8 @@ def _stretches(
     begins = np.concatenate(([0], np.flatnonzero(apart) + 1))[: len(pieces)]
     lasts = np.append(begins[1:], len(pieces))[: begins.size] - 1
     firsts = np.concatenate(([0], np.cumsum(sizes)))
-    after = np.floor(pieces["points"] * float(header.ticks_per_sample)).astype(np.int64)
+    lengths = np.floor(pieces["points"] * float(header.ticks_per_sample))
+    after = np.minimum(lengths, LARGEST_STAMP).astype(np.int64)
     return Samples(
         head_bytes=head_bytes,
         pieces=pieces,
@@ -286,6 +323,27 @@ def _stretches(
         stops=(pieces["last"] + after)[lasts],
         groups=groups[begins],
     )
+
+
+def _unwrapped(header: NsxHeader, pieces: NDArray[Any]) -> NDArray[Any]:
+    """Count on where stamps of 32 bits begin again at 0 and the samples go on without a pause.
+
+    Behind a pause there is no telling it from a reset of the clock, which it is taken for.
+    """
+    if header.version[0] > 2:
+        return pieces
+    points = pieces["points"][:-1]
+    gaps = _gaps(header, pieces["tick"][1:], pieces["last"][:-1], points)
+    tolerance, _ = _tolerances(header, points, None)
+    turns = np.rint(-gaps / STAMPS).astype(np.int64)
+    turns[(turns < 0) | (np.abs(gaps + turns * STAMPS) > tolerance)] = 0
+    if not turns.any():
+        return pieces
+    later = np.concatenate(([0], np.cumsum(turns))) * STAMPS
+    counted = pieces.copy()
+    counted["tick"] += later
+    counted["last"] += later
+    return counted
 
 
 def read_samples(
@@ -307,12 +365,29 @@ def read_samples(
     if high - low == 1:
         return _part(source, header, samples, low, start, stop)[:, chosen]
     result = np.empty((stop - start, width), "<i2")
+    if stop - start < SHORT_PIECE * (high - low):
+        for begin in range(start, stop, GATHERED):
+            end = min(begin + GATHERED, stop)
+            part = rows(source, _offsets(header, samples, begin, end), "<i2", len(header.channels))
+            result[begin - start : end - start] = part[:, chosen]
+        return result
     for place in range(low, high):
         begin = max(int(samples.firsts[place]), start)
         end = min(int(samples.firsts[place + 1]), stop)
         part = _part(source, header, samples, place, begin, end)
         result[begin - start : end - start] = part[:, chosen]
     return result
+
+
+def _offsets(header: NsxHeader, samples: Samples, start: int, stop: int) -> NDArray[np.int64]:
+    """Give the first bytes of samples [start, stop) of the stream."""
+    positions = np.arange(start, stop)
+    places = np.searchsorted(samples.firsts, positions, "right") - 1
+    pieces = samples.pieces[places]
+    blocks, within = np.divmod(positions - samples.firsts[places], pieces["points"])
+    records = samples.head_bytes + pieces["points"] * header.frame_bytes
+    offsets: NDArray[np.int64] = pieces["offset"] + blocks * records + within * header.frame_bytes
+    return offsets + samples.head_bytes
 
 
 def _as_slice(channels: NDArray[np.intp] | None) -> slice | NDArray[np.intp]:
@@ -337,5 +412,5 @@ def _part(
     low, high = begin // points, -(-end // points)
     record = np.dtype([("head", f"V{samples.head_bytes}"), ("data", "<i2", (points, width))])
     table = source.array(offset + low * record.itemsize, record, high - low, field="data")["data"]
-    rows = table[:, 0] if points == 1 else table.reshape(-1, width)
-    return rows[begin - low * points : end - low * points]
+    frames = table[:, 0] if points == 1 else table.reshape(-1, width)
+    return frames[begin - low * points : end - low * points]

@@ -21,6 +21,7 @@ __all__ = [
     "NSX_CHANNEL",
     "NSX_MAGICS",
     "NSX_OLD_BASIC",
+    "STAMPS",
     "TICKS_PER_SECOND",
     "block_head",
     "event_layout",
@@ -28,6 +29,7 @@ __all__ = [
     "stamp_bytes",
 ]
 
+STAMPS = 2**32  # time stamps of 32 bits begin again behind them
 TICKS_PER_SECOND = 30_000  # what periods of nsX files are counted in
 
 # Magic bytes to the versions (major, minor) that they stand for.

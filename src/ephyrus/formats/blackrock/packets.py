@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.formats.blackrock.header import NevHeader
-from ephyrus.formats.blackrock.layout import COMMENT, event_layout, packet_head
+from ephyrus.formats.blackrock.layout import COMMENT, STAMPS, event_layout, packet_head
 from ephyrus.formats.blackrock.texts import packet_texts
 from ephyrus.recording import ByteSource, Opening, grouped, heads, time_ordered, under_way
 
@@ -24,6 +24,8 @@ BATCH_BYTES = 8 * 2**20
 LARGEST_STAMP = 2**62
 MOST_NUMBERED = 2**32  # packets
 RESTART = "critical load restart"  # what the comment says with which a clock begins anew
+MOST_RESETS = 1000  # where only the packets tell of them
+DISORDER = 2**27  # ticks (an hour) by which no packets are out of order
 RESET_SECONDS = 1  # packets of one clock are written out of order, but not by so much
 
 
@@ -60,7 +62,9 @@ def packet_offsets(header: NevHeader, numbers: NDArray[Any]) -> NDArray[np.int64
     return header.start + numbers.astype(np.int64) * header.packet_bytes
 
 
-def index_packets(opening: Opening, header: NevHeader, resets: int | None) -> Packets:
+def index_packets(
+    opening: Opening, header: NevHeader, resets: int | None, *, wraps: bool = False
+) -> Packets:
     """Sort the packets of a file.
 
     Parameters
@@ -71,14 +75,20 @@ def index_packets(opening: Opening, header: NevHeader, resets: int | None) -> Pa
         Its header.
     resets : int or None
         How often the clock of the continuous files began anew; None: there are no such files.
+    wraps : bool
+        The recording is longer than time stamps of 32 bits can tell.
     """
     columns = opening.cached(
-        f"packets, {resets} resets", lambda: _columns(opening, header, resets), (header.name,)
+        f"packets, {resets} resets, wraps {wraps}",
+        lambda: _columns(opening, header, resets, wraps=wraps),
+        (header.name,),
     )
     return Packets(**columns)
 
 
-def _columns(opening: Opening, header: NevHeader, resets: int | None) -> Mapping[str, NDArray[Any]]:
+def _columns(
+    opening: Opening, header: NevHeader, resets: int | None, *, wraps: bool
+) -> Mapping[str, NDArray[Any]]:
     """Read the heads of all packets and sort them."""
     source = opening.files.source(header.name)
     table = _heads(opening, source, header)
@@ -94,6 +104,8 @@ def _columns(opening: Opening, header: NevHeader, resets: int | None) -> Mapping
         ticks, ids, marks = (each[sound] for each in (ticks, ids, marks))
     if header.major > 2:
         ticks = ticks.view(np.int64)
+    if wraps:
+        ticks = _unwrapped(ticks)
     begins = _reset_places(opening, source, header, ids, numbers, ticks, resets)
     clocks = np.searchsorted(begins, np.arange(ticks.size), "right") if begins.size else None
     by_time = time_ordered(ticks, clocks)
@@ -134,6 +146,18 @@ def _heads(opening: Opening, source: ByteSource, header: NevHeader) -> NDArray[A
     return table.view(head)
 
 
+def _unwrapped(ticks: NDArray[Any]) -> NDArray[np.int64]:
+    """Count on where time stamps of 32 bits begin again at 0, also where they do so to and fro."""
+    steps = np.diff(ticks.astype(np.int64))
+    turns = (steps < -DISORDER).astype(np.int64) - (steps > STAMPS - DISORDER)
+    counted = np.zeros(ticks.size, np.int64)
+    counted[1:] = np.cumsum(turns)
+    counted -= np.minimum.accumulate(counted)  # the first ones do not come before the beginning
+    counted *= STAMPS
+    counted += ticks
+    return counted
+
+
 def _reset_places(
     opening: Opening,
     source: ByteSource,
@@ -155,7 +179,14 @@ def _reset_places(
     limit = RESET_SECONDS * header.resolution
     if resets is None:
         back = back[_steps(ticks, back) < -limit]
-        return _with_restarts(back, _restarts(source, header, ids, numbers), ticks, limit)
+        found = _with_restarts(back, _restarts(source, header, ids, numbers), ticks, limit)
+        if found.size <= MOST_RESETS:
+            return found
+        opening.note(
+            f"the time stamps go back {found.size:,} times, which no clock does: they are sorted",
+            path=source.name,
+        )
+        return np.empty(0, np.intp)
     if back.size < resets:
         back = np.union1d(back, _restarts(source, header, ids, numbers)).astype(np.intp)
         back = back[back > 0]

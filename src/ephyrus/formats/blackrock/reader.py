@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ephyrus.formats.blackrock.blocks import Samples, index_samples, read_samples
 from ephyrus.formats.blackrock.header import Header, NsxHeader, version_text
+from ephyrus.formats.blackrock.layout import STAMPS
 from ephyrus.formats.blackrock.packets import Packets, index_packets
 from ephyrus.formats.blackrock.segments import Segments, of_packets, of_samples
 from ephyrus.formats.blackrock.tables import (
@@ -64,17 +65,29 @@ def index(opening: Opening, header: Header) -> Index:
     segments = of_samples(opening, header.nsx, samples)
     packets = None
     if header.nev is not None:
-        packets = index_packets(
-            opening, header.nev, None if segments is None else len(segments.starts) - 1
-        )
+        resets = None if segments is None else segments.resets
+        packets = index_packets(opening, header.nev, resets, wraps=_wraps(header, samples))
         segments = segments or of_packets(header.nev, packets)
     if segments is None:
-        empty = np.zeros(1, np.int64)
-        segments = Segments((empty,), Fraction(1), (np.empty(0, np.int64),) * len(samples))
+        zero = np.zeros(1, np.int64)
+        segments = Segments(zero, zero, Fraction(1), (np.empty(0, np.int64),) * len(samples))
     tables: tuple[PacketTable, ...] = ()
     if header.nev is not None and packets is not None:
         tables = tuple(packet_tables(opening, header.nev, packets, segments))
     return Index(samples, packets, segments, tables)
+
+
+def _wraps(header: Header, samples: Sequence[Samples]) -> bool:
+    """Tell whether stamps of packets began again at 0, and not because the clock was reset."""
+    if header.nev is None or header.nev.major > 2:
+        return False
+    latest = Fraction(0)
+    for each, found in zip(header.nsx, samples, strict=True):
+        if found.groups.any():
+            return False
+        stop = Fraction(int(found.stops.max(initial=0)), each.resolution)
+        latest = max(latest, stop * header.nev.resolution)
+    return latest > STAMPS
 
 
 def describe(header: Header, index: Index) -> RecordingInfo:

@@ -27,22 +27,30 @@ class Segments:
 
     Attributes
     ----------
-    starts : tuple of ndarray of float64 or int64
-        For each clock (one more after each reset) the first ticks of its segments.
+    starts : ndarray of int64 or float64, shape (segments,)
+        Their first ticks, ascending within each clock.
+    clocks : ndarray of int64, shape (segments,)
+        Their clocks: 0, and one more after each reset.
     resolution : Fraction
         Ticks per second of `starts`.
     run_segments : tuple of ndarray of int64
         Segment of each stretch, for each continuous file.
     """
 
-    starts: tuple[NDArray[Any], ...]
+    starts: NDArray[Any]
+    clocks: NDArray[np.int64]
     resolution: Fraction
     run_segments: tuple[NDArray[np.int64], ...] = ()
 
     @property
     def count(self) -> int:
         """Number of segments."""
-        return sum(map(len, self.starts))
+        return len(self.starts)
+
+    @property
+    def resets(self) -> int:
+        """How often the clock began anew."""
+        return int(self.clocks[-1])
 
 
 def of_samples(
@@ -56,19 +64,21 @@ def of_samples(
     stops = [each.stops * scale for each, scale in zip(samples, scales, strict=True)]
     clocks = [int(each.groups[-1]) + 1 if each.groups.size else 0 for each in samples]
     _note_unequal(opening, headers, samples, clocks)
-    joint: list[NDArray[Any]] = []
-    run_segments = [np.zeros(each.counts.size, np.int64) for each in samples]
-    before = 0
-    for clock in range(max(clocks)):
-        mine = [each.groups == clock for each in samples]
-        firsts = [start[chosen] for start, chosen in zip(starts, mine, strict=True)]
-        lasts = [stop[chosen] for stop, chosen in zip(stops, mine, strict=True)]
-        begins, _ = joint_stretches(np.concatenate(firsts), np.concatenate(lasts), 0)
-        for found, chosen, first in zip(run_segments, mine, firsts, strict=True):
-            found[chosen] = before + segment_at(first, begins)
-        joint.append(begins)
-        before += len(begins)
-    return Segments(tuple(joint), resolution, tuple(run_segments))
+    sizes = np.cumsum([each.counts.size for each in samples])[:-1]
+    groups = np.concatenate([each.groups for each in samples])
+    firsts, lasts = np.concatenate(starts), np.concatenate(stops)
+    # Ticks of a later clock are made greater than all of the clocks before: stretches of all
+    # clocks are joined at once. Their ranks are as good as they are where no gap is bridged.
+    ticks, ranks = np.unique(np.concatenate([firsts, lasts]), return_inverse=True)
+    ranks = ranks.astype(np.int64) + np.tile(groups, 2) * ticks.size
+    begins, _ = joint_stretches(ranks[: firsts.size], ranks[firsts.size :], 0)
+    run_segments = segment_at(ranks[: firsts.size], begins).astype(np.int64)
+    return Segments(
+        starts=ticks[begins % ticks.size],
+        clocks=begins // ticks.size,
+        resolution=resolution,
+        run_segments=tuple(np.split(run_segments, sizes)),
+    )
 
 
 def _common_clock(
@@ -109,38 +119,35 @@ def _note_unequal(
 
 def of_packets(header: NevHeader, packets: Packets) -> Segments:
     """Make one segment for each clock of a recording without continuous files."""
-    clocks = packets.resets.size + 1
-    if clocks == 1:
-        first = int(packets.ticks.min()) if packets.ticks.size else 0
-        return Segments((np.array([first], np.int64),), Fraction(header.resolution))
-    starts = np.full(clocks, np.iinfo(np.int64).max)
-    places = np.searchsorted(packets.resets, packets.numbers, "right")
-    np.minimum.at(starts, places, packets.ticks)
-    return Segments(tuple(starts[:, np.newaxis]), Fraction(header.resolution))
+    clocks = np.arange(packets.resets.size + 1)
+    starts = np.full(clocks.size, np.iinfo(np.int64).max)
+    if packets.ticks.size:
+        places = np.searchsorted(packets.resets, packets.numbers, "right")
+        np.minimum.at(starts, places, packets.ticks)
+    else:
+        starts[0] = 0
+    return Segments(starts, clocks, Fraction(header.resolution))
 
 
-def packet_segments(
-    segments: Segments, header: NevHeader, packets: Packets, first: int, last: int
-) -> NDArray[np.intp]:
-    """Give the segments of the packets [first, last) of the index."""
-    starts = [packet_starts(each, segments.resolution, header) for each in segments.starts]
-    ticks = packets.ticks[first:last]
-    if len(starts) == 1:
-        return segment_at(ticks, starts[0])
-    clocks = np.searchsorted(packets.resets, packets.numbers[first:last], "right")
-    before = np.cumsum([0, *map(len, starts)])
-    found = np.zeros(ticks.size, np.intp)
-    for clock, begins in enumerate(starts):
-        chosen = clocks == clock
-        found[chosen] = before[clock] + segment_at(ticks[chosen], begins)
-    return found
+def packet_segments(segments: Segments, header: NevHeader, packets: Packets) -> NDArray[np.intp]:
+    """Give the segment of each packet of the index."""
+    starts, ticks = packet_starts(segments, header), packets.ticks
+    if not segments.resets:
+        return segment_at(ticks, starts)
+    # As in `of_samples`: ranks among the starts of all segments, those of later clocks greater.
+    values = np.unique(starts)
+    clocks = np.searchsorted(packets.resets, packets.numbers, "right")
+    firsts = np.searchsorted(segments.clocks, np.arange(segments.resets + 1))
+    keys = np.searchsorted(values, starts) + segments.clocks * values.size
+    ranks = np.searchsorted(values, ticks, "right") - 1
+    found = segment_at(ranks + clocks * values.size, keys)
+    return np.where(ranks < 0, firsts[clocks], np.maximum(found, firsts[clocks]))
 
 
-def packet_starts(
-    starts: NDArray[Any], resolution: Fraction, header: NevHeader
-) -> NDArray[np.int64]:
+def packet_starts(segments: Segments, header: NevHeader) -> NDArray[np.int64]:
     """Give the first ticks of segments on the clock of the packets."""
-    if resolution == header.resolution:
-        return starts.astype(np.int64)
-    ratio = header.resolution / resolution
-    return np.array([-(-Fraction(start) * ratio // 1) for start in starts.tolist()], np.int64)
+    if segments.resolution == header.resolution:
+        return segments.starts.astype(np.int64)
+    ratio = header.resolution / segments.resolution
+    starts = [-(-Fraction(start) * ratio // 1) for start in segments.starts.tolist()]
+    return np.array(starts, np.int64)

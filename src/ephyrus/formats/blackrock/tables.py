@@ -98,17 +98,17 @@ def packet_tables(
     """Find the tables of a file: spikes by electrode, inputs by their reason, and the rest."""
     tables: list[PacketTable] = []
     ignored = 0
-    starts = [packet_starts(each, segments.resolution, header) for each in segments.starts]
-    ticks = np.concatenate(starts)
+    ticks = packet_starts(segments, header)
+    found = packet_segments(segments, header, packets) if segments.count > 1 else None
     firsts, lasts = packets.bounds[:-1].tolist(), packets.bounds[1:].tolist()
     for kind, first, last in zip(packets.ids.tolist(), firsts, lasts, strict=True):
         if _is_electrode(header, kind):
-            runs = _runs(header, packets, segments, ticks, first, last)
+            runs = _runs(found, ticks, slice(first, last))
             form, samples, _ = _wave_layout(header, kind)
             name, places = f"ch{kind}", slice(first, last)
             tables.append(PacketTable(kind, name, places, runs, True, form, samples))
         elif kind in EVENT_KINDS or kind == 0:
-            tables += _events(opening, header, packets, segments, ticks, kind, first, last)
+            tables += _events(opening, header, packets, found, ticks, kind, slice(first, last))
         else:
             ignored += last - first
     spikes = [table for table in tables if table.is_spikes]
@@ -149,16 +149,12 @@ def _is_electrode(header: NevHeader, kind: int) -> bool:
 
 
 def _runs(
-    header: NevHeader,
-    packets: Packets,
-    segments: Segments,
-    ticks: NDArray[np.int64],
-    first: int,
-    last: int,
+    segments: NDArray[np.intp] | None, ticks: NDArray[np.int64], places: slice
 ) -> NDArray[Any]:
-    if segments.count == 1:
-        return run_table([last - first], ticks[0], [0])
-    return table_runs(packet_segments(segments, header, packets, first, last), ticks)
+    """Make runs of packets; `segments` is None where there is a single one."""
+    if segments is None:
+        return run_table([places.stop - places.start], ticks[:1], [0])
+    return table_runs(segments[places], ticks)
 
 
 def _wave_layout(header: NevHeader, electrode: int) -> tuple[str, int, str]:
@@ -180,31 +176,31 @@ def _events(
     opening: Opening,
     header: NevHeader,
     packets: Packets,
-    segments: Segments,
+    segments: NDArray[np.intp] | None,
     ticks: NDArray[np.int64],
     kind: int,
-    first: int,
-    last: int,
+    own: slice,
 ) -> Iterator[PacketTable]:
     """Give the tables that packets of a kind make; an input may have several reasons."""
+    count = own.stop - own.start
     if kind:
-        runs = _runs(header, packets, segments, ticks, first, last)
+        runs = _runs(segments, ticks, own)
         points = 0
         if kind == TRACKING:
             source = opening.files.source(header.name)
-            offsets = packet_offsets(header, packets.numbers[first:last])
+            offsets = packet_offsets(header, packets.numbers[own])
             layout = event_layout(kind, header.major, header.packet_bytes)
             points = tracked_points(heads(source, offsets, layout))
-        yield PacketTable(kind, EVENT_KINDS[kind], slice(first, last), runs, points=points)
+        yield PacketTable(kind, EVENT_KINDS[kind], own, runs, points=points)
         return
-    found = packet_segments(segments, header, packets, first, last)
-    without_reason = np.ones(last - first, bool)
-    for name, channel, chosen in _ports(packets.marks[first:last]):
+    found = np.zeros(count, np.intp) if segments is None else segments[own]
+    without_reason = np.ones(count, bool)
+    for name, channel, chosen in _ports(packets.marks[own]):
         without_reason &= ~chosen
         places = np.flatnonzero(chosen)
         if places.size:
             runs = table_runs(found[places], ticks)
-            yield PacketTable(kind, name, places + first, runs, channel=channel)
+            yield PacketTable(kind, name, places + own.start, runs, channel=channel)
     if without_reason.any():
         opening.note(
             "packets of inputs that give no known reason are left out",

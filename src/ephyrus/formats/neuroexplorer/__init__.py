@@ -17,8 +17,10 @@ Read are .nex files (versions 100 to 106) and .nex5 files (versions 500 to 502, 
 
 Time stamps that are not in order are sorted, with their waveforms, and that is noted. A variable
 whose data are not whole in the file is left out, and that is noted; ``salvage=True`` gives what
-there is of it. The bytes of samples and waveforms are touched when they are asked for; time stamps
-are read once on opening, to put them into segments.
+there is of it. Left out are also the last variables where headers together claim more than four
+times the bytes of the file, or more than 16,384 fields of markers: no sound file does. The bytes of
+samples and waveforms are touched when they are asked for; time stamps are read once on opening, to
+put them into segments.
 
 Not read: gain and filter settings (which programs leave empty), and variables whose data lie behind
 4 GiB in a .nex file, because its offsets cannot say where.
@@ -29,6 +31,7 @@ format, as published with their example programs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -88,8 +91,9 @@ def index(opening: Opening, header: Header) -> Index:
 def describe(header: Header, index: Index) -> RecordingInfo:
     """Build the descriptors."""
     signals = tuple(_signal(at, signal, header.clock) for at, signal in enumerate(index.signals))
+    names = Counter(table.variable.name for table in index.tables)
     tables = tuple(
-        _table(at, table, runs, header.clock)
+        _table(at, table, runs, header.clock, is_alone=names[table.variable.name] == 1)
         for at, (table, runs) in enumerate(zip(index.tables, index.runs, strict=True))
     )
     facts: dict[str, Any] = {"comment": header.comment, "version": header.version}
@@ -151,15 +155,21 @@ def _signal(number: int, signal: Signal, clock: Fraction) -> SignalStream:
     )
 
 
-def _table(number: int, table: Table, runs: NDArray[Any], clock: Fraction) -> TableStream:
+def _table(
+    number: int, table: Table, runs: NDArray[Any], clock: Fraction, *, is_alone: bool
+) -> TableStream:
+    """Describe a variable with times; `is_alone`: no other one has its name."""
     variable = table.variable
     kinds = {Kind.INTERVAL: "epochs", Kind.EVENT: "events", Kind.MARKER: "events"}
     kind: Any = kinds.get(variable.kind, "spikes")
     is_spikes = kind == "spikes"
-    unit = Unit(variable.unit, variable.name, str(variable.number), variable.annotations)
+    identifier = str(variable.number)
+    label = variable.name if is_alone and variable.name else f"{variable.name}#{identifier}"
+    unit = Unit(variable.unit, variable.name, label, variable.annotations)
+    facts = {"id": identifier} if is_spikes else {"field_names": [*table.fields]}
     return TableStream(
         index=number,
-        id=str(variable.number),
+        id=identifier,
         name=variable.name,
         kind=kind,
         length=table.count,
@@ -169,7 +179,7 @@ def _table(number: int, table: Table, runs: NDArray[Any], clock: Fraction) -> Ta
         units=(unit,) if is_spikes else (),
         unit_counts=runs["count"][np.newaxis] if is_spikes else np.zeros((0, 0), np.int64),
         waveforms=_waveforms(variable) if "waveform" in table.parts else None,
-        annotations={"field_names": list(table.fields)} if table.fields else {},
+        annotations={key: value for key, value in facts.items() if value},
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ephyrus.errors import TruncatedError, WrongFormatError
 from ephyrus.formats.neuroexplorer import metadata
 from ephyrus.formats.neuroexplorer.layout import (
+    FIELD_NAME_BYTES,
     INDEX_TYPES,
     NEX5_FILE,
     NEX5_VARIABLE,
@@ -21,6 +21,7 @@ from ephyrus.formats.neuroexplorer.layout import (
     TEXT_TYPES,
     TICK_TYPES,
     VALUE_TYPES,
+    WEIGHT,
     Kind,
     Types,
 )
@@ -45,6 +46,7 @@ END_SINCE = 501  # version of a .nex5 file
 REACH = 2**32  # bytes that the offsets of a .nex file can tell apart
 SLOWEST, FASTEST = 1e-9, 1e18  # Hz, of clocks and rates
 LONGEST_SWEEP = 1e9  # s
+SMALLEST_GAIN, LARGEST_GAIN = 1e-30, 1e30  # values are 32-bit floats in the end
 
 Entry: TypeAlias = dict[str, Any]  # a variable header as plain Python values
 
@@ -111,6 +113,28 @@ class Variable:
     has_numbers: bool
     unit: int
     annotations: dict[str, Any]
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of its data, as its header has it."""
+        ticks = self.count * self.tick.itemsize
+        samples = self.points * self.value.itemsize
+        if self.kind == Kind.POPULATION:
+            return self.count * WEIGHT.itemsize
+        if self.kind == Kind.INTERVAL:
+            return 2 * ticks
+        if self.kind == Kind.WAVEFORM:
+            return ticks + self.count * samples
+        if self.kind == Kind.CONTINUOUS:
+            return ticks + self.count * self.index.itemsize + samples
+        if self.kind == Kind.MARKER:
+            return ticks + self.fields * (FIELD_NAME_BYTES + self.count * self.field_bytes)
+        return ticks
+
+    @property
+    def field_bytes(self) -> int:
+        """Bytes of each value of a marker."""
+        return 4 if self.has_numbers else self.text_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +402,7 @@ def _sound(opening: Opening, variable: Variable, reachable: int) -> Variable:
 
 def _sound_scale(opening: Opening, variable: Variable) -> Variable:
     """Give stored numbers where a factor would lose them."""
-    if math.isfinite(variable.gain) and variable.gain != 0 and math.isfinite(variable.shift):
+    if SMALLEST_GAIN <= abs(variable.gain) <= LARGEST_GAIN and abs(variable.shift) <= LARGEST_GAIN:
         return variable
     opening.note(
         f"a scale of {variable.gain} and an offset of {variable.shift}: stored numbers are given",

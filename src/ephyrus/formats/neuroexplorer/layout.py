@@ -18,6 +18,7 @@ __all__ = [
     "TEXT_TYPES",
     "TICK_TYPES",
     "VALUE_TYPES",
+    "WEIGHT",
     "Kind",
     "Types",
 ]
@@ -109,6 +110,7 @@ NEX5_VARIABLE = np.dtype(
     ]
 )
 FIELD_NAME_BYTES = 64
+WEIGHT = np.dtype("<f8")  # of population vectors
 TICK_TYPES: Types = {0: np.dtype("<i4"), 1: np.dtype("<i8")}
 VALUE_TYPES: Types = {0: np.dtype("<i2"), 1: np.dtype("<f4")}  # floats are in units already
 INDEX_TYPES: Types = {0: np.dtype("<u4"), 1: np.dtype("<u8")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ephyrus._shared.words import free_name
 from ephyrus.formats.neuroexplorer.header import Header, UnusableError, Variable, left_out
-from ephyrus.formats.neuroexplorer.layout import FIELD_NAME_BYTES, Kind
+from ephyrus.formats.neuroexplorer.layout import FIELD_NAME_BYTES, WEIGHT, Kind
 from ephyrus.recording import (
     ByteSource,
     Opening,
@@ -25,9 +25,11 @@ from ephyrus.recording import (
 
 __all__ = ["Index", "Part", "Signal", "Table", "find"]
 
-WEIGHT = np.dtype("<f8")
 LONGEST = 2.0**62  # ticks of a stretch
+MOST_POINTS = 2**62  # what numbers of samples are compared with; files have fewer
 LONGEST_ITEM = 2**30  # bytes of one waveform or marker value: what a type can hold
+MOST_SHARED = 4  # times the bytes of the file that all variables together may claim
+MOST_FIELDS = 2**14  # of the markers of a file
 RESERVED = ("tick", "unit", "label", "duration", "waveform", "value")  # columns with a meaning
 NOUNS = {Kind.CONTINUOUS: "samples", Kind.POPULATION: "weights"}
 
@@ -145,6 +147,46 @@ class Index:
     weights: Mapping[str, NDArray[np.float64]]
 
 
+class Claims:
+    """What variables take of the file.
+
+    Their data are apart in sound files, or shared by a few. Headers that all claim the whole file
+    would make any number of times its bytes of it.
+
+    Parameters
+    ----------
+    opening : Opening
+        Tells the size of the file, and whether variables are read that are not whole in it.
+    """
+
+    def __init__(self, opening: Opening) -> None:
+        self._size = opening.files.main.size
+        self._salvage = opening.salvage
+        self._bytes = MOST_SHARED * self._size
+        self._fields = MOST_FIELDS
+
+    def take(self, variable: Variable) -> None:
+        """Count a variable.
+
+        Raises
+        ------
+        UnusableError
+            If the variables claim more than they may, this one included.
+        """
+        fields = variable.fields if variable.kind == Kind.MARKER else 0
+        if fields > self._fields:
+            raise UnusableError(f"its {fields:,} fields are more than markers have")
+        needed, there = variable.data_bytes, max(self._size - variable.offset, 0)
+        if needed > there:
+            needed = there if self._salvage else 0  # nothing of it will be read
+        if needed > self._bytes:
+            raise UnusableError(
+                f"the variables before it claim {MOST_SHARED} times the bytes of the file already"
+            )
+        self._bytes -= needed
+        self._fields -= fields
+
+
 def find(opening: Opening, header: Header) -> Index:
     """Find the data of all variables; of the data themselves, only time stamps are read.
 
@@ -156,12 +198,14 @@ def find(opening: Opening, header: Header) -> Index:
     continuous: list[Continuous] = []
     tables: list[Table] = []
     weights: dict[str, NDArray[np.float64]] = {}
+    claims = Claims(opening)
     for variable in header.variables:
         try:
+            claims.take(variable)
             if variable.kind == Kind.CONTINUOUS:
                 continuous += _continuous(opening, header, variable)
             elif variable.kind == Kind.POPULATION:
-                name = free_name(variable.name, weights)
+                name = _own_name(variable.name, variable.number, weights)
                 weights[name] = _weights(opening, header, variable)
             else:
                 tables.append(_table(opening, header, variable))
@@ -236,18 +280,23 @@ def _table(opening: Opening, header: Header, variable: Variable) -> Table:
 def _fields(source: ByteSource, variable: Variable, place: int) -> dict[str, Part]:
     """Find the fields of markers: each is a name and the values of all markers."""
     dtype = np.dtype("<u4") if variable.has_numbers else np.dtype("u1")
-    width = 1 if variable.has_numbers else variable.text_bytes
-    step = FIELD_NAME_BYTES + variable.count * width * dtype.itemsize
-    if place + variable.fields * step > source.size + variable.count * width * dtype.itemsize:
+    width = variable.field_bytes // dtype.itemsize
+    values = variable.count * variable.field_bytes
+    step = FIELD_NAME_BYTES + values
+    if place + variable.fields * step > source.size + values:
         raise UnusableError(f"{variable.fields} fields do not fit in the file")
     fields: dict[str, Part] = {}
     for number in range(variable.fields):
         raw = source.read_at(place + number * step, FIELD_NAME_BYTES, field=variable.name)
         name = decode(raw.split(b"\0", 1)[0]).strip() or f"field_{number}"
-        fields[free_name(name, {*RESERVED, *fields, "end"})] = Part(
-            place + number * step + FIELD_NAME_BYTES, dtype, width
-        )
+        name = _own_name(free_name(name, (*RESERVED, "end")), number, fields)
+        fields[name] = Part(place + number * step + FIELD_NAME_BYTES, dtype, width)
     return fields
+
+
+def _own_name(name: str, number: int, taken: Container[str]) -> str:
+    """Give a name that is not taken; underscores alone would grow with each of the same name."""
+    return free_name(f"{name}_{number}", taken) if name in taken else name
 
 
 def _times(
@@ -320,7 +369,7 @@ def _continuous(opening: Opening, header: Header, variable: Variable) -> Iterato
     if fragments == 1 and begins[0] == 0:
         yield Continuous(variable, samples, starts, np.array([points]))
         return
-    bounds = np.append(begins, variable.points)
+    bounds = np.append(begins, min(variable.points, MOST_POINTS))
     if begins[0] != 0 or np.any(bounds[1:] < bounds[:-1]):
         raise UnusableError(
             "its fragments do not begin at increasing sample numbers from 0 to "
