@@ -448,7 +448,8 @@ class DataFrame(EntityWithMetadata):
         name, type_ : str
             Its name and type.
         table : pandas.DataFrame
-            Its columns must be of bools, numbers or texts; an index with a name becomes a column.
+            Its columns must be of bools, numbers or texts; an index with a name becomes a column
+            (one of several levels, several).
         units : dict, optional
             Units of columns by their names; default those in ``table.attrs["units"]``.
 
@@ -458,6 +459,8 @@ class DataFrame(EntityWithMetadata):
             If a column has cells that are missing, or of another type.
         DuplicateName
             If the name is taken.
+        DuplicateColumnName
+            If two columns have one name.
         """
         return interchange.from_pandas(block, name, type_, table, units)
 

@@ -15,7 +15,7 @@ from ephyrus.errors import CorruptError
 from ephyrus.nix import storage
 from ephyrus.nix.entity import EntityWithMetadata
 from ephyrus.nix.enums import DataType
-from ephyrus.nix.exceptions import UninitializedEntity
+from ephyrus.nix.exceptions import OutOfBounds, UninitializedEntity
 
 __all__ = ["DataSet", "applied_polynomial"]
 
@@ -94,12 +94,20 @@ class DataSet(EntityWithMetadata):
             is_plain = did.dtype.kind in "iufcb"
             readonly = not self._store.is_writable  # then h5py keeps more from read to read
             self._numbers = h5py.Dataset(did, readonly=readonly) if is_plain else None
-        if self._numbers is None:
-            return read_indexed(did, index)
         try:
+            if self._numbers is None:
+                return read_indexed(did, index)
             return np.atleast_1d(self._numbers[index])
+        except IndexError as error:
+            raise self._outside(error) from error
+        except CorruptError:
+            raise  # it is an OSError too, and says already what is wrong
         except OSError as error:
             raise unreadable(did, error) from error
+
+    def _outside(self, error: IndexError) -> OutOfBounds:
+        """Make the error for an index outside of the data."""
+        return OutOfBounds(f"{self._words} {self.name!r} of the shape {self.shape}: {error}")
 
     def _terms(self) -> tuple[tuple[float, ...], float] | None:
         """Give polynomial and origin, if there is something to apply."""
@@ -175,7 +183,10 @@ class DataSet(EntityWithMetadata):
         did = self._writable_did()
         if storage.memory_dtype(did) is storage.TEXT_DTYPE:
             value = storage.text_array(value)
-        h5py.Dataset(did)[index] = value
+        try:
+            h5py.Dataset(did)[index] = value
+        except IndexError as error:
+            raise self._outside(error) from error
 
     def write_direct(self, data: NDArray[Any]) -> None:
         """Write all values from an array of the same shape.

@@ -118,14 +118,14 @@ class DataView:
 
     @property
     def unit(self) -> str | None:
-        """Unit of the values."""
-        found: str | None = self.array.unit
+        """Unit of the values; None for rows of a data frame, whose columns have their own."""
+        found: str | None = getattr(self.array, "unit", None)
         return found
 
     @property
     def label(self) -> str | None:
-        """What the values are."""
-        found: str | None = self.array.label
+        """What the values are; None for rows of a data frame."""
+        found: str | None = getattr(self.array, "label", None)
         return found
 
     @property
@@ -133,8 +133,9 @@ class DataView:
         """The axes of the part, with the offset, ticks and labels of its items.
 
         They have ``index_of``, ``range_indices``, ``positions(start, stop)``, ``unit``, ``label``.
+        Rows of a data frame have none.
         """
-        if self._slices is None:
+        if self._slices is None or not hasattr(self.array, "dimensions"):
             return []
         axes = [dimension._axis() for dimension in self.array.dimensions]
         return [

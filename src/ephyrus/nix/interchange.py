@@ -12,7 +12,7 @@ from ephyrus._shared.words import free_name
 from ephyrus.nix.axes import Axis, SetAxis
 from ephyrus.nix.data_view import DataView
 from ephyrus.nix.enums import IndexMode, SliceMode
-from ephyrus.nix.exceptions import OutOfBounds
+from ephyrus.nix.exceptions import DuplicateColumnName, OutOfBounds
 
 if TYPE_CHECKING:
     from ephyrus.nix.block import Block
@@ -132,8 +132,11 @@ def from_pandas(
     block: Block, name: str, type_: str, table: Any, units: Mapping[str, str] | None
 ) -> DataFrame:
     """Make a data frame of a ``pandas.DataFrame``."""
-    if table.index.name is not None:
+    if any(each is not None for each in table.index.names):
         table = table.reset_index()
+    names = [str(key) for key in table.columns]
+    if len(set(names)) < len(names):
+        raise DuplicateColumnName(f"two columns of the table have one name: {', '.join(names)}")
     columns = {str(key): _plain_column(table[key], str(key)) for key in table.columns}
     types = {
         key: str if column.dtype.kind == "O" else column.dtype for key, column in columns.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index as as_index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,7 +147,7 @@ class MultiTag(BaseTag):
         Parameters
         ----------
         posidx : int, or slice, list of int or None
-            Index of the region; a slice or list for several, None for all.
+            Index of the region; a slice, list or mask for several, None for all.
         refidx : int or str
             Index, name or id of the reference.
         stop_rule : SliceMode
@@ -185,7 +186,7 @@ class MultiTag(BaseTag):
         refidx : int or str
             Index, name or id of the reference.
         selection : slice or list of int, optional
-            Which regions; default all.
+            Which regions; a mask of bools chooses those where it is true. Default all.
         stop_rule : SliceMode
             Whether a sample exactly at the end belongs to the region.
 
@@ -205,7 +206,7 @@ class MultiTag(BaseTag):
             rows = rows[selection]
             lengths = None if lengths is None else lengths[selection]
         elif selection is not None:
-            numbers = [_row_number(each, len(rows), self.name) for each in selection]
+            numbers = _row_numbers(selection, len(rows), self.name)
             rows = rows[numbers]
             lengths = None if lengths is None else lengths[numbers]
         return find_regions(target, rows, lengths, stop_rule)
@@ -283,6 +284,21 @@ def checked_array(block: Any, value: Any, what: str) -> DataArray:
     if value._store is not block._store or value not in block.data_arrays:
         raise RuntimeError(f"data array {value.name!r} does not belong to the block {block.name!r}")
     return value
+
+
+def _row_numbers(selection: Any, count: int, name: str) -> list[int]:
+    """Give the numbers of the regions that are chosen by a list of indices, or by a mask."""
+    if isinstance(selection, str) or not isinstance(selection, Iterable):
+        raise TypeError(
+            "regions are chosen by an index, a list of indices, a mask, a slice or None, "
+            f"not by {selection!r}"
+        )
+    chosen = list(selection)
+    if not chosen or not all(isinstance(each, bool | np.bool_) for each in chosen):
+        return [_row_number(as_index(each), count, name) for each in chosen]
+    if len(chosen) != count:
+        raise OutOfBounds(f"multi tag {name!r} has {count} regions, the mask {len(chosen)} items")
+    return [number for number, is_chosen in enumerate(chosen) if is_chosen]
 
 
 def _row_number(posidx: int, count: int, name: str) -> int:

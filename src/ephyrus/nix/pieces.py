@@ -66,7 +66,8 @@ def first_and_rest(data: Any, dtype: Any) -> Pieces:
     ValueError
         If an iterator is empty.
     TypeError
-        If they are Python objects other than texts.
+        If they are Python objects other than texts. The pieces that follow raise it when one has
+        values that do not fit into the type of the first, unless `dtype` is given.
     """
     if data is None:
         return Pieces(None, iter(()), None)
@@ -84,7 +85,25 @@ def first_and_rest(data: Any, dtype: Any) -> Pieces:
         first = _array(next(found), dtype)
     except StopIteration:
         raise ValueError("the iterator that was given as data has no array") from None
-    return Pieces(first, (_array(each, dtype) for each in found), data.shape if is_dask else None)
+    rest = (_array(each, dtype) for each in found)
+    if dtype is None:
+        rest = (_fitting(each, first.dtype) for each in rest)
+    return Pieces(first, rest, data.shape if is_dask else None)
+
+
+def _fitting(piece: NDArray[Any], kept: np.dtype[Any]) -> NDArray[Any]:
+    """Give a piece back if its values can be kept in the type of the first."""
+    if kept.kind in "OUST" or (kept.kind in "fc" and np.can_cast(piece.dtype, kept, "same_kind")):
+        return piece
+    if piece.dtype.kind in "biuf":
+        with np.errstate(invalid="ignore"):
+            is_same = np.array_equal(piece.astype(kept), piece)
+        if is_same:
+            return piece
+    raise TypeError(
+        f"a piece of {piece.dtype} has values that do not fit into {kept}, the type of the first "
+        "piece; give the type of all by dtype="
+    )
 
 
 def write_pieces(did: Any, pieces: Pieces) -> None:

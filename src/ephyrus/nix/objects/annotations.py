@@ -298,7 +298,7 @@ def array_of(found: Property) -> Any:
     if word == JSON and values and isinstance(values[0], str):
         return np.array(_from_json(values[0]))
     array = _as_array(values, dtype)
-    if not values:
+    if not values and dtype not in _NUMBER_TYPES:
         array = array.astype(np.str_ if found.data_type is DataType.String else found.data_type)
     if unit is None:
         return array

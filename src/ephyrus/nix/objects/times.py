@@ -7,9 +7,9 @@ from typing import Any
 
 import quantities as pq
 
-from ephyrus.core.units import unit_from_text
+from ephyrus.core.units import as_unit, convert, unit_from_text
 
-__all__ = ["period_of", "rate_of", "rate_of_axis", "rate_unit_of"]
+__all__ = ["period_of", "rate_of", "rate_of_axis", "rate_unit_of", "time_in"]
 
 RATES = {"s": pq.Hz, "ms": pq.kHz, "us": pq.MHz}
 # Time units of dimensions that NIX knows, for the units of rates.
@@ -60,4 +60,13 @@ def rate_of_axis(axis: Any, noted: pq.Quantity | None) -> pq.Quantity:
 def period_of(rate: pq.Quantity) -> tuple[float, str]:
     """Give the interval of a rate and its unit, one that NIX knows."""
     unit = PERIODS.get(rate.dimensionality.string, "s")
-    return 1.0 / float(rate.rescale(f"1/{unit}").magnitude), unit
+    return 1.0 / float(convert(float(rate.magnitude), as_unit(rate.units), _RATE_UNITS[unit])), unit
+
+
+def time_in(value: pq.Quantity, unit: str) -> float:
+    """Give a time in s, ms or us."""
+    return float(convert(float(value.magnitude), as_unit(value.units), _TIME_UNITS[unit]))
+
+
+_TIME_UNITS = {"s": as_unit(pq.s), "ms": as_unit(pq.ms), "us": as_unit(pq.us)}
+_RATE_UNITS = {unit: as_unit(rate) for unit, rate in RATES.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -37,12 +39,14 @@ def write_points(target: Target, parent: Section, obj: Any) -> list[MultiTag]:
     """Write an Event, Epoch or SpikeTrain as a multi tag."""
     kind = KINDS[class_name(obj)]
     name = target.name_of(obj, kind)
+    pieces = obj.chunks(PIECE_BYTES)
+    first = next(pieces)  # of a lazy object only what is loaded tells all types
     shape, type_ = (obj.true_shape[0],), f"{kind.type}.times"
     stores: dict[str, Any] = {
-        "times": target.array(f"{name}.times", type_, shape, obj.dtype, unit_text(obj))
+        "times": target.array(f"{name}.times", type_, shape, first.dtype, unit_text(obj))
     }
     if isinstance(obj, Epoch):
-        durations, type_ = obj.durations, f"{kind.type}.durations"
+        durations, type_ = first.durations, f"{kind.type}.durations"
         stores["durations"] = target.array(
             f"{name}.durations", type_, shape, durations.dtype, unit_text(durations)
         )
@@ -54,10 +58,10 @@ def write_points(target: Target, parent: Section, obj: Any) -> list[MultiTag]:
     if isinstance(obj, SpikeTrain):
         put_quantity(section, "t_start", obj.t_start)
         put_quantity(section, "t_stop", obj.t_stop)
-        waves = _new_waveforms(target, section, tag, obj)
+        waves = _new_waveforms(target, section, tag, obj, first.waveforms)
         if waves is not None:
             stores["waveforms"] = waves
-    labels, columns = _fill(target, stores, obj)
+    labels, columns = _fill(target, stores, chain([first], pieces))
     if not isinstance(obj, SpikeTrain):
         kept = [kept_text(label) for label in labels]
         if kept != labels:
@@ -72,13 +76,13 @@ def write_points(target: Target, parent: Section, obj: Any) -> list[MultiTag]:
 
 
 def _fill(
-    target: Target, stores: dict[str, DataArray], obj: Any
+    target: Target, stores: dict[str, DataArray], pieces: Iterable[Any]
 ) -> tuple[list[str], dict[str, Any]]:
     """Write the items piece by piece; gives their labels and array annotations."""
     labels: list[str] = []
     columns: dict[str, list[Any]] = {}
     start = 0
-    for piece in obj.chunks(PIECE_BYTES):
+    for piece in pieces:
         count = len(piece)
         for name, array in stores.items():
             values = _values(piece, name, array)
@@ -112,10 +116,9 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def _new_waveforms(
-    target: Target, parent: Section, tag: MultiTag, train: SpikeTrain
+    target: Target, parent: Section, tag: MultiTag, train: SpikeTrain, waveforms: Any
 ) -> DataArray | None:
     """Make the data array of a train's waveforms, empty, and note their rate and left sweep."""
-    waveforms = train.waveforms
     if waveforms is None or waveforms.ndim != 3:
         if waveforms is not None:
             target.note(f"waveforms of {train.name!r} have no axis of channels; they are left out")

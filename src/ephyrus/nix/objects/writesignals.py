@@ -21,7 +21,7 @@ from ephyrus.nix.objects.target import (
     unit_text,
     write_last,
 )
-from ephyrus.nix.objects.times import period_of, rate_of, rate_unit_of
+from ephyrus.nix.objects.times import period_of, rate_of, rate_unit_of, time_in
 from ephyrus.nix.section import Section
 
 __all__ = ["write_analogsignal", "write_images", "write_irregular"]
@@ -32,7 +32,7 @@ def write_analogsignal(target: Target, parent: Section, signal: AnalogSignal) ->
     kind = KINDS["AnalogSignal"]
     arrays, section = _write_channels(target, parent, signal, kind, target.name_of(signal, kind))
     interval, unit = period_of(signal.sampling_rate)
-    offset = float(signal.t_start.rescale(unit).magnitude)
+    offset = time_in(signal.t_start, unit)
     for array in arrays:
         array.append_sampled_dimension(interval, label="time", unit=unit, offset=offset)
     put_quantity(section, "t_start", signal.t_start)
@@ -43,7 +43,7 @@ def write_analogsignal(target: Target, parent: Section, signal: AnalogSignal) ->
 def put_rate(section: Section, rate: pq.Quantity, interval: float, unit: str) -> None:
     """Note a rate that the interval does not tell to the last bit, or not in its unit."""
     is_told = rate_of(interval) == float(rate.magnitude)
-    if not is_told or unit_text(rate) != unit_text(pq.Quantity(1.0, rate_unit_of(unit))):
+    if not is_told or unit_text(rate) != unit_text(rate_unit_of(unit)):
         put_quantity(section, "sampling_rate", rate)
 
 
