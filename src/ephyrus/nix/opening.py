@@ -26,7 +26,7 @@ _LIBVER = ("v108", "latest")  # everything that is made can be read by HDF5 1.8
 _BUSY = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK}
 _LONGEST = 255 - 14  # bytes of a name that leave room for the mark
 
-_writers: set[tuple[int, int]] = set()
+_writers: set[tuple[int, int] | str] = set()
 _writers_lock = threading.Lock()
 
 
@@ -57,7 +57,7 @@ class Session:
         self._target: Path | None = None  # takes the content of `_part` on close
         self._part: Path | None = None
         self._made: Path | None = None  # did not exist before
-        self._key: tuple[int, int] | None = None
+        self._key: tuple[int, int] | str | None = None
         self._lock: Any = None
         self._opened: Any = None
 
@@ -122,11 +122,10 @@ class Session:
                 raise MissingFileError(errno.ENOENT, "there is no such file to read", str(path))
             self._use(_opened(path, "r", self.name))
             return
-        if exists:
-            path = path.resolve()
-            self._claim(path)
+        path = path.resolve()
+        self._claim(path)
         self.is_new = not exists or self.mode == FileMode.Overwrite
-        is_beside = safe if safe is not None else exists and self.mode == FileMode.Overwrite
+        is_beside = self.is_new if safe is None else safe
         if is_beside:
             self._open_beside(path, copy=not self.is_new)
         elif self.is_new:
@@ -134,8 +133,6 @@ class Session:
             self._use(_opened(path, "w" if exists else "x", self.name))
         else:
             self._use(_opened(path, "r+", self.name))
-        if self._key is None and not is_beside:
-            self._note(path)
 
     def _open_beside(self, path: Path, *, copy: bool) -> None:
         """Open a copy, or make a new file, that takes the place of `path` on close."""
@@ -151,9 +148,11 @@ class Session:
             shutil.copymode(path, self._part)
 
     def _claim(self, path: Path) -> None:
-        """Be the only writer of a file in this process."""
-        facts = path.stat()
-        key = facts.st_dev, facts.st_ino
+        """Be the only writer of a file, or of one that is to be made, in this process."""
+        key: tuple[int, int] | str = str(path)
+        with suppress(FileNotFoundError):
+            facts = path.stat()
+            key = facts.st_dev, facts.st_ino
         with _writers_lock:
             if key in _writers:
                 raise LockedFileError(
@@ -161,11 +160,6 @@ class Session:
                 )
             _writers.add(key)
         self._key = key
-
-    def _note(self, path: Path) -> None:
-        """Claim a file that was just made."""
-        with suppress(OSError):
-            self._claim(path)
 
     def _use(self, opened: Any) -> None:
         self._opened = opened

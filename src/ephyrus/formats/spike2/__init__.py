@@ -28,6 +28,11 @@ channel's position in the file, from 0, as titles need not be unique. Times are 
 Chains of blocks that are cut, lead astray or name another channel are read up to there, and noted;
 ``salvage`` finds blocks of interrupted recordings whose pointers were not written.
 
+The stored time of an AdcMark, which the program shows and which is given here, is that of the first
+point of its waveform: in the recording, the waveform goes on from there, and the trigger comes
+``left_sweep`` later. ``trigger_times=True`` gives the times of the triggers, from which
+``left_sweep`` leads back to the first point.
+
 The layout of .smrx files is from the public description of the filing system and was not compared
 with files of the program.
 
@@ -87,6 +92,12 @@ FORMAT = Format(
             "ced_units",
             True,
             "Make a spike train of each first code; else one of each channel.",
+            "bool",
+        ),
+        Option(
+            "trigger_times",
+            False,
+            "Give AdcMarks the time of their trigger; else the stored one, of the first point.",
             "bool",
         ),
         Option(

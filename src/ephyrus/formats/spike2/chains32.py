@@ -26,6 +26,7 @@ BLOCK = np.dtype(
     ]
 )
 SCANNED_BYTES = 2**27  # at once, for lost blocks; a multiple of a sector
+SPARE_SHARE, SPARE_BLOCKS = 2, 1000  # places that are looked at for each promised block, and more
 NEXT = slice(4, 8)  # where the pointer to the next block is
 BYTE_ORDERS: Mapping[Order, Literal["little", "big"]] = {"<": "little", ">": "big"}
 
@@ -62,6 +63,9 @@ class _Grid:
         base = min(channel.first for channel in header.channels)
         if base < 0 or any((channel.first - base) % size for channel in header.channels):
             return None
+        promised = sum(channel.block_count for channel in header.channels)
+        if (source.size - base) // size > SPARE_SHARE * promised + SPARE_BLOCKS:
+            return None  # most of the file is no block of theirs
         offsets = np.arange(base, source.size - BLOCK.itemsize + 1, size)
         blocks = heads(source, offsets, BLOCK.newbyteorder(header.order))
         return cls(offsets, blocks, channel_numbers(blocks), header.unit)

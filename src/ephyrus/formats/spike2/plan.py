@@ -108,6 +108,8 @@ class Items:
         One per segment with items.
     is_broken : bool
         Its chain ended before its end.
+    delay : int
+        Ticks from the stored times to those that are given.
     """
 
     channel: Channel
@@ -116,10 +118,11 @@ class Items:
     order: NDArray[np.intp] | None
     runs: NDArray[Any]
     is_broken: bool
+    delay: int
 
     def ticks(self, rows: Any = slice(None)) -> NDArray[np.int64]:
         """Give the ticks of items, in the order of the stream."""
-        return np.asarray(self.picked(rows)["time"], np.int64)
+        return self.picked(rows)["time"].astype(np.int64) + self.delay
 
     def picked(self, rows: Any) -> NDArray[Any]:
         """Give times and codes of items, in the order of the stream."""
@@ -317,7 +320,9 @@ def _items(
     starts: NDArray[np.int64],
 ) -> Items:
     """Put items into segments; they are sorted where the file has them out of order."""
-    ticks = heads["time"]
+    is_late = opening.options["trigger_times"] and channel.has_waveforms
+    delay = channel.pre_trigger * channel.interval if is_late else 0
+    ticks = heads["time"].astype(np.int64) + delay if delay else heads["time"]
     if len(starts) == 1:
         order, runs = time_ordered(ticks), run_table([len(heads)], starts)
     else:
@@ -330,7 +335,7 @@ def _items(
             "they are sorted",
             field="data block",
         )
-    return Items(channel, chain.blocks, heads, order, runs, chain.is_broken)
+    return Items(channel, chain.blocks, heads, order, runs, chain.is_broken, delay)
 
 
 def _levels(items: Items, last_tick: int, starts: NDArray[np.int64]) -> Levels:

@@ -121,7 +121,7 @@ def item_columns(
     """
     picked: Any = slice(start, stop) if rows is None else rows
     heads = items.picked(picked)
-    found: dict[str, NDArray[Any]] = {"tick": heads["time"].astype(np.int64)}
+    found: dict[str, NDArray[Any]] = {"tick": heads["time"].astype(np.int64) + items.delay}
     if "codes" in (heads.dtype.names or ()):
         first = heads["codes"][:, 0]
         found["unit"] = first if by_code else np.zeros(len(heads), np.uint8)

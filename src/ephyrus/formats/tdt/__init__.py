@@ -7,9 +7,9 @@ been renamed. Only the .tsq is always needed, the .tev where no .sev files take 
 
 Streams become signals, one per store, with one run per stretch without gaps. Their samples are in
 the .tev, or in one .sev file per channel (stores saved as "discrete files", RS4 storage), in parts
-of hours ("-1h", "-2h") or whole. Gaps come from the times in the index, or for .sev files from
-their ``STORE_log.txt``, which counts samples from 1. Files of stores that the index does not know
-are read too; they begin with the block.
+of hours ("-1h", "-2h") or whole; of a thousand of them few are open at a time. Gaps come from the
+times in the index, or for .sev files from their ``STORE_log.txt``, which counts samples from 1.
+Files of stores that the index does not know are read too; they begin with the block.
 
 Snippets become spikes, one train per store, channel and sort code (0: unsorted; 31: outliers by
 the sorter's convention). Off-line sort codes (``sort/NAME/STORE.SortResult``) take the place of the
@@ -21,7 +21,8 @@ array annotation ``note``, notes themselves (.tnt, Notes.txt) an annotation of t
 Time 0 is the start mark of the earliest block; all times are exact to the file's 0.24 us. Units
 are not stored: streams are taken for microvolts and snippets for volts, as is usual, and stored
 integers have no scale; ``stream_units``, ``stream_gain``, ``snippet_units`` and ``snippet_gain``
-say it better. A block without .tev and .sev files still gives its events.
+say it better. A block without .tev and .sev files still gives its events. ``salvage`` leaves out
+what follows a missing part of hours, and blocks of a tank that cannot be read.
 
 Not read: settings (.tin), the epoch index (.Tdx, made of the .tsq), the index in the .Tbk, samples
 packed in pairs (.sev), the listing of stores that Synapse writes.
@@ -39,6 +40,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus.errors import FormatError
 from ephyrus.formats.tdt import texts
 from ephyrus.formats.tdt.data import read_pieces
 from ephyrus.formats.tdt.folder import ENDINGS, NOTE_ENDINGS, find_blocks, index_names, tank_name
@@ -175,7 +177,15 @@ def _check_options(opening: Opening, found: Sequence[BlockFiles]) -> None:
 
 def index(opening: Opening, header: Header) -> Tank:
     """Read and sort the index of each block, and put the blocks together."""
-    return describe_tank(header, [_parts(opening, block) for block in header.blocks])
+    found = []
+    for place, block in enumerate(header.blocks, 1):
+        try:
+            found.append(_parts(opening, block))
+        except FormatError as error:
+            if place == len(header.blocks) and not found:  # salvaging needs one sound block
+                raise
+            opening.damaged(error)
+    return describe_tank(header, found)
 
 
 def _parts(opening: Opening, block: Block) -> BlockParts:

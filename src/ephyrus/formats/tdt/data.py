@@ -16,6 +16,7 @@ __all__ = ["Chunks", "Piece", "Strips", "read_pieces"]
 TILE_BYTES = 512 * 2**10  # read and turned at once: fits the cache of a core
 STRIP = 1024  # samples turned at once
 NARROW = 32  # bytes of a frame: up to that, channels are copied one by one
+FILES = 32  # looked at together: a view of a file holds a descriptor
 PAD_BYTES = 64  # keeps rows of a tile from falling on the same lines of the cache
 
 
@@ -125,14 +126,21 @@ class Strips:
     def read(
         self, files: FileSet, start: int, stop: int, columns: NDArray[np.intp] | slice
     ) -> NDArray[Any]:
-        """Read samples [start, stop): shape (samples, columns); one column is a view."""
+        """Read samples [start, stop): shape (samples, columns); one column may be a view."""
         chosen = np.arange(len(self.channels))[columns].tolist()
-        strips = [self._strip(files, channel, start, stop) for channel in chosen]
-        if len(strips) == 1:
-            return strips[0][:, np.newaxis]
-        out = np.empty((stop - start, len(strips)), self.dtype)
-        if not strips:
-            return out
+        if len(chosen) == 1:
+            strip = self._strip(files, chosen[0], start, stop)
+            return (strip if len(self.channels) <= FILES else strip.copy())[:, np.newaxis]
+        out = np.empty((stop - start, len(chosen)), self.dtype)
+        for first in range(0, len(chosen), FILES):
+            part = slice(first, first + FILES)
+            self._turned(
+                [self._strip(files, each, start, stop) for each in chosen[part]], out[:, part]
+            )
+        return out
+
+    def _turned(self, strips: Sequence[NDArray[Any]], out: NDArray[Any]) -> None:
+        """Put strips side by side, a cache full at a time."""
         step = max(STRIP, TILE_BYTES // (len(strips) * self.dtype.itemsize))
         tile = _tile(len(strips), step, self.dtype)
         for begin in range(0, len(out), step):
@@ -141,7 +149,6 @@ class Strips:
             for strip, row in zip(strips, used, strict=True):
                 row[...] = strip[begin : begin + step]
             _turn(used, target)
-        return out
 
     def _strip(self, files: FileSet, channel: int, start: int, stop: int) -> NDArray[Any]:
         """Read samples of one channel, which may lie in several parts."""

@@ -260,7 +260,7 @@ def _codes(opening: Opening, index: BlockIndex, store: Store) -> NDArray[np.uint
     source = opening.files.source(path)
     needed = SORT_MAP_BYTES + int(store.rows.max()) + 1
     if source.size < needed:
-        raise CorruptError(
+        raise CorruptError(  # salvaged too: other codes would be other units
             source.name,
             f"sort codes of {max(source.size - SORT_MAP_BYTES, 0):,} records, the index has more; "
             'sortname="" reads the codes as recorded',

@@ -81,7 +81,7 @@ def find_sevs(opening: Opening, block: Block, stores: Iterable[str]) -> Sevs:
     Raises
     ------
     CorruptError
-        If several files may be the same part of a channel.
+        If several files may be the same part of a channel, or one between two parts is missing.
     """
     known = sorted({in_file_name(store) for store in stores}, key=len, reverse=True)
     candidates: dict[tuple[str, int, int], list[str]] = {}
@@ -96,12 +96,31 @@ def find_sevs(opening: Opening, block: Block, stores: Iterable[str]) -> Sevs:
         if form not in names:
             names[form] = spelled if form in known else _full_name(opening, path, spelled)
         candidates.setdefault((form, channel, hour), []).append(path)
+    return Sevs(_in_order(opening, block, candidates), names)
+
+
+def _in_order(
+    opening: Opening, block: Block, candidates: Mapping[tuple[str, int, int], Sequence[str]]
+) -> dict[tuple[str, int], tuple[str, ...]]:
+    """Put the parts of each channel in their order; what follows a missing part has no place."""
     paths: dict[tuple[str, int], tuple[str, ...]] = {}
+    broken = set()
     for form, channel, hour in sorted(candidates):
-        there = candidates[form, channel, hour]
-        chosen = there[0] if len(there) == 1 else _one_of(opening, block, there, channel)
-        paths[form, channel] = (*paths.get((form, channel), ()), chosen)
-    return Sevs(paths, names)
+        there, before = candidates[form, channel, hour], paths.get((form, channel), ())
+        if hour == len(before):
+            chosen = there[0] if len(there) == 1 else _one_of(opening, block, there, channel)
+            paths[form, channel] = (*before, chosen)
+        elif (form, channel) not in broken:
+            broken.add((form, channel))
+            missing = f"-{len(before)}h" if before else ""
+            error = CorruptError(
+                opening.files.source(there[0]).name,
+                f"this is a later part of a channel, and *_{form}_Ch{channel}{missing}.sev is "
+                "missing; salvaging leaves out what follows it",
+                field=".sev",
+            )
+            opening.damaged(error)
+    return paths
 
 
 def _from_name(path: str, known: Sequence[str]) -> tuple[str, int, int] | None:
