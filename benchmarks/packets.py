@@ -46,7 +46,7 @@ class Case:
     holds : tuple of str
         Endings of the files that hold what is asked for (default: of all).
     neo_keyword : str
-        Name of neo's argument.
+        Name of neo's argument; ``"dirname"``: it takes the folder.
     dtype : str
         Type of the stored samples.
     """
@@ -102,7 +102,8 @@ def _neo_io(case: Case, place: Place, path: Path) -> Operation | None:
     if place.neo is None:
         return None
     made = getattr(place.neo.io, case.io_class)
-    return lambda: made(**{case.neo_keyword: str(path)})
+    given = path.parent if case.neo_keyword == "dirname" else path
+    return lambda: made(**{case.neo_keyword: str(given)})
 
 
 def _open(place: Place, *, case: Case, is_compiled: bool) -> Work:
@@ -164,6 +165,7 @@ def _slice(place: Place, *, case: Case) -> Work:
     return Work(lambda: recording.read_scaled(0, start, start + second, [channel]))
 
 
+IN_FOLDER: Any = ((), "dirname")
 TDT_STREAMS: Any = ((".tev", ".sev"), "dirname", "<f4")
 TDT_SPIKES: Any = ((".tsq", ".tev"), "dirname", "<f4")
 
@@ -178,7 +180,9 @@ CONTINUOUS = (
         "PlexonIO",
         _big(plexon, "a.plx", spikes=0, slow_blocks=256_000),
     ),
-    Case("Alpha Omega .mpx", "AlphaOmegaIO", _big(alphaomega, "a.mpx", packets=300_000)),
+    Case(
+        "Alpha Omega .mpx", "AlphaOmegaIO", _big(alphaomega, "a.mpx", packets=300_000), *IN_FOLDER
+    ),
 )
 READ_BARS = (1.5, 1.5, 2, 2, 1.5, 3, 3)
 
@@ -188,7 +192,12 @@ SPIKES = (
     Case("Spike2 .smr", "Spike2IO", _big(spike2, "a.smr", what="spikes", spikes=MILLION)),
     Case("TDT .tev", "TdtIO", _big(tdt, "b-spikes", spikes=MILLION), *TDT_SPIKES),
     Case("NeuroExplorer .nex", "NeuroExplorerIO", _big(neuroexplorer, "a.nex", spikes=MILLION)),
-    Case("Alpha Omega .mpx", "AlphaOmegaIO", _big(alphaomega, "a.mpx", packets=16, spikes=MILLION)),
+    Case(
+        "Alpha Omega .mpx",
+        "AlphaOmegaIO",
+        _big(alphaomega, "a.mpx", packets=16, spikes=MILLION),
+        *IN_FOLDER,
+    ),
 )
 
 OPENED = (
