@@ -45,8 +45,8 @@ class Case:
         ``write(folder, place)`` makes the recording and gives the path to open.
     holds : tuple of str
         Endings of the files that hold what is asked for (default: of all).
-    neo_keyword : str
-        Name of neo's argument; ``"dirname"``: it takes the folder.
+    neo_argument : str
+        Name of neo's argument, and "folder" if it takes the folder of the file.
     dtype : str
         Type of the stored samples.
     """
@@ -55,7 +55,7 @@ class Case:
     io_class: str
     write: Writer
     holds: tuple[str, ...] = ()
-    neo_keyword: str = "filename"
+    neo_argument: str = "filename"
     dtype: str = "<i2"
 
     def files(self, path: Path) -> list[Path]:
@@ -102,8 +102,9 @@ def _neo_io(case: Case, place: Place, path: Path) -> Operation | None:
     if place.neo is None:
         return None
     made = getattr(place.neo.io, case.io_class)
-    given = path.parent if case.neo_keyword == "dirname" else path
-    return lambda: made(**{case.neo_keyword: str(given)})
+    keyword, _, folder = case.neo_argument.partition(" ")
+    given = path.parent if folder else path
+    return lambda: made(**{keyword: str(given)})
 
 
 def _open(place: Place, *, case: Case, is_compiled: bool) -> Work:
@@ -165,9 +166,9 @@ def _slice(place: Place, *, case: Case) -> Work:
     return Work(lambda: recording.read_scaled(0, start, start + second, [channel]))
 
 
-IN_FOLDER: Any = ((), "dirname")
-TDT_STREAMS: Any = ((".tev", ".sev"), "dirname", "<f4")
-TDT_SPIKES: Any = ((".tsq", ".tev"), "dirname", "<f4")
+IN_FOLDER: Any = ((), "filename folder")
+TDT_STREAMS: Any = ((".tev", ".sev"), "dirname folder", "<f4")
+TDT_SPIKES: Any = ((".tsq", ".tev"), "dirname folder", "<f4")
 
 CONTINUOUS = (
     Case("Blackrock .ns5", "BlackrockIO", _big(blackrock, "a.ns5", megabytes=128)),
