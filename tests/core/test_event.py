@@ -334,6 +334,15 @@ def test_merge_without_labels_and_with_other_annotations():
         full().merge(Epoch())
 
 
+def test_to_epoch_of_one_epoch_per_event_keeps_array_annotations():
+    event = Event([1.0, 3.0] * pq.s, ["a", "b"], array_annotations={"trial": [7, 8]})
+    epoch = event.to_epoch(durations=1 * pq.s)
+    assert epoch.array_annotations == {"trial": np.array([7, 8])}
+    epoch.array_annotate(trial=[1, 2])
+    assert event.array_annotations == {"trial": np.array([7, 8])}
+    assert event.to_epoch().array_annotations == {}
+
+
 def test_to_epoch():
     event = full()
     epoch = event.to_epoch()

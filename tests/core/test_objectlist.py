@@ -45,6 +45,17 @@ def test_append_links_and_keeps_order(filled):
     assert segments.allowed_contents == (Segment,)
 
 
+@pytest.mark.parametrize("classes", [[Event, Segment], (Event, Segment)])
+def test_classes_may_be_any_sequence(classes):
+    mixed = ObjectList(classes)
+    assert mixed.allowed_contents == (Event, Segment)
+    items = [Event(), Segment()]
+    mixed.extend(items)
+    assert [*map(id, mixed)] == [*map(id, items)]
+    with pytest.raises(TypeError):
+        mixed.append(Block())
+
+
 def test_admits_only_allowed_classes(filled):
     _, segments, items = filled
     with pytest.raises(TypeError, match="holds Segment objects, not Block"):
@@ -68,7 +79,7 @@ def test_refuses_an_object_twice(filled):
 def test_allowed_contents_must_be_baseneo_classes():
     with pytest.raises(TypeError, match="not <class 'int'>"):
         ObjectList((Segment, int))
-    with pytest.raises(TypeError, match="not 'Segment'"):
+    with pytest.raises(TypeError, match="not 'S'"):
         ObjectList("Segment")
 
 

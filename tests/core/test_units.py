@@ -42,6 +42,9 @@ TEXTS = [
     ("MicroVolts", "uV", 1e-6),
     ("Volts", "V", 1.0),
     ("volt", "V", 1.0),
+    ("mVolts", "mV", 1e-3),
+    ("\u00b5Volt", "uV", 1e-6),
+    ("pAmps", "pA", 1e-12),
     ("[mV]", "mV", 1e-3),
     ("nV", "nV", 1e-9),
     ("MV", "MV", 1e6),
@@ -120,7 +123,7 @@ def test_texts_without_unit_are_dimensionless_and_known(text):
     [
         *("foo", "mV/", "/mV", "mV(", "(mV", "mV)", "100uV", "2*mV", "mV**", "**2", "V**V", "V V/"),
         *("__import__('os')", "().__class__", "V" * 200, "mV;s", "lambda: 1", "[", "9**9**9"),
-        *("electron_mass", "Quantity", "x.y"),
+        *("electron_mass", "Quantity", "x.y", "MVOLTS"),
     ],
 )
 def test_unknown_text_is_dimensionless_and_not_known(text):

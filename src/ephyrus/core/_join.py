@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import quantities as pq
 
 from ephyrus.core._arraydict import intersect_array_annotations
+from ephyrus.core._regular import TOLERANCE
 from ephyrus.core.baseneo import intersect_annotations, merge_text
 from ephyrus.core.units import convert, unit_of
 from ephyrus.errors import MergeError
@@ -29,16 +31,24 @@ def splice(target: AnalogSignal, signal: AnalogSignal, *, copy: bool) -> AnalogS
     if signal.shape[1] != target.shape[1]:
         raise ValueError(f"{signal.shape[1]} channels cannot go into {target.shape[1]}")
     values = convert(signal.view(np.ndarray), signal._unit, target._unit)
-    start = int(target.time_index(signal.t_start))
-    stop = start + len(values)
-    if start < 0 or stop > len(target):
+    start = _splice_start(target, signal)
+    result = target._independent() if copy else target
+    result.view(np.ndarray)[start : start + len(values)] = values
+    return result
+
+
+def _splice_start(target: AnalogSignal, signal: AnalogSignal) -> int:
+    """Return the sample at which a signal begins within another; raises ValueError outside."""
+    first = float(convert(signal._t0, signal._time_unit, target._time_unit))
+    rate = target._rate_per_time
+    offset = (first - target._t0) * rate
+    slack = max(TOLERANCE, 4 * math.ulp(max(abs(first), abs(target._t0))) * rate)
+    if offset < -slack or offset + len(signal) > len(target) + slack:
         raise ValueError(
             f"cannot splice a signal from {signal.t_start} to {signal.t_stop} into one from "
             f"{target.t_start} to {target.t_stop}"
         )
-    result = target._independent() if copy else target
-    result.view(np.ndarray)[start:stop] = values
-    return result
+    return round(offset)
 
 
 def merge_channels(first: AnalogSignal, other: AnalogSignal) -> AnalogSignal:
@@ -51,9 +61,9 @@ def merge_channels(first: AnalogSignal, other: AnalogSignal) -> AnalogSignal:
         raise MergeError("Cannot merge a lazy object with a loaded one; load it first")
     try:
         values = convert(other.view(np.ndarray), other._unit, first._unit)
-        arrays = first._merge_array_annotations(other)
     except ValueError as error:
         raise MergeError(f"Cannot merge: {error}") from None
+    arrays = first._merge_array_annotations(other)
     new = first._like(np.hstack([first.view(np.ndarray), values]))
     new._array_annotations = arrays
     new._annotations = first._merged_annotations(other)

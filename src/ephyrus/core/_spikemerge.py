@@ -61,6 +61,10 @@ def _check_same(first: SpikeTrain, other: SpikeTrain) -> None:
         _disagree("segment", first.segment, other.segment)
     if (first.waveforms is None) != (other.waveforms is None):
         raise MergeError("spike trains with and without waveforms cannot be merged")
+    if first.waveforms is not None:
+        mine, theirs = np.shape(first.waveforms)[1:], np.shape(other.waveforms)[1:]
+        if mine != theirs:
+            _disagree("waveform shape (channels, samples)", mine, theirs)
     if not _same_rate(first, other):
         _disagree("sampling_rate", first.sampling_rate, other.sampling_rate)
     if not _same_sweep(first, other):

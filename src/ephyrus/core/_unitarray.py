@@ -57,6 +57,11 @@ class UnitArray(pq.Quantity):  # type: ignore[misc] # quantities has no usable t
     def __array_finalize__(self, obj: Any) -> None:
         dimensionality = getattr(obj, "_dimensionality", None)
         self._dimensionality = Dimensionality() if dimensionality is None else dimensionality
+        if type(obj) is type(self) and obj.shape == self.shape:
+            self._take_metadata(obj)
+
+    def _take_metadata(self, other: Self) -> None:
+        """Take over the metadata of an object that numpy itself copies or views as a whole."""
 
     @classmethod
     def _wrap(cls, data: NDArray[Any], unit: UnitInfo) -> Self:
@@ -137,6 +142,11 @@ class UnitArray(pq.Quantity):  # type: ignore[misc] # quantities has no usable t
         """The transposed data, a plain Quantity."""
         return self.view(pq.Quantity).T
 
+    @property
+    def mT(self) -> pq.Quantity:  # noqa: N802 - name of numpy
+        """The data with the last two axes exchanged, a plain Quantity."""
+        return self.view(pq.Quantity).mT
+
     transpose = _plain_method("transpose")
     reshape = _plain_method("reshape")
     ravel = _plain_method("ravel")
@@ -146,6 +156,7 @@ class UnitArray(pq.Quantity):  # type: ignore[misc] # quantities has no usable t
     repeat = _plain_method("repeat")
     take = _plain_method("take")
     compress = _plain_method("compress")
+    dot = _plain_method("dot")
 
 
 def converted(

@@ -43,6 +43,8 @@ _PREFIX_NAMES = _pairs(
     "yocto:y zepto:z atto:a femto:f pico:p nano:n micro:u milli:m centi:c deci:d deca:da hecto:h "
     "kilo:k mega:M giga:G tera:T peta:P"
 )
+# Those that are written before a name too ("mVolts").
+_ABBREVIATED = frozenset("fpnumkMG")
 _NAME_OF_PREFIX = {symbol: name for name, symbol in _PREFIX_NAMES.items()}
 
 # Symbols that take prefixes, with the name that quantities has for them.
@@ -155,7 +157,7 @@ def _prefixed(text: str) -> UnitQuantity | None:
 
 
 def _named(text: str) -> UnitQuantity | None:
-    """Return the unit of a written name ("Volts", "microvolt", "microV", "Degrees")."""
+    """Return the unit of a written name ("Volts", "microvolt", "microV", "mVolts")."""
     for stem in (text, text.removesuffix("s"), text.removesuffix("es")):
         lower = stem.casefold()
         if lower in _NAMES:
@@ -168,6 +170,10 @@ def _named(text: str) -> UnitQuantity | None:
                 symbol = _NAMES.get(rest.casefold(), rest)
                 if symbol in _BASES:
                     return _with_prefix(prefix, symbol)
+        prefix, rest = stem[:1], stem[1:].casefold()
+        # In capitals only, "MVOLTS" may be milli or mega.
+        if prefix in _ABBREVIATED and rest in _NAMES and not stem.isupper():
+            return _with_prefix(prefix, _NAMES[rest])
     return None
 
 

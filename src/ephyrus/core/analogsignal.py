@@ -257,6 +257,8 @@ class AnalogSignal(LoadableSignal):
         ------
         MergeError
             If they do not fit, or one is lazy and the other is not.
+        ValueError
+            If array annotations of one name differ in dimension.
         """
         return _join.merge_channels(self, other)
 

@@ -124,6 +124,13 @@ class DataObject(BaseNeo, UnitArray):
         self._own_annotations(state)
         return new  # type: ignore[no-any-return] # numpy types the view as an ndarray
 
+    def _take_metadata(self, other: Self) -> None:
+        state = self.__dict__
+        state.update(other.__dict__)
+        self._own_annotations(state)
+        if other._source is not None:
+            self._source, self.lazy_shape = other._source, other.lazy_shape
+
     @staticmethod
     def _own_annotations(state: dict[str, Any]) -> None:
         """Give a copied state dicts of its own and no source."""

@@ -280,7 +280,8 @@ class Event(LabelledPoints):
         Returns
         -------
         Epoch
-            Labels are those of the events, ``a-b`` where an epoch reaches from a to b.
+            Labels are those of the events, ``a-b`` where an epoch reaches from a to b. With
+            `durations`, the array annotations of the events are kept.
 
         Raises
         ------
@@ -293,7 +294,12 @@ class Event(LabelledPoints):
         if durations is not None:
             if pairwise:
                 raise ValueError("Inconsistent arguments: give pairwise or durations, not both")
-            return Epoch(events.times, durations=durations, labels=events._labels)
+            return Epoch(
+                events.times,
+                durations=durations,
+                labels=events._labels,
+                array_annotations=dict(events.array_annotations),
+            )
         if pairwise and len(events) % 2:
             raise ValueError(
                 "Pairwise conversion of events to epochs requires an even number of events, "

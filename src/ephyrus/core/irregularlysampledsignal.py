@@ -288,6 +288,8 @@ class IrregularlySampledSignal(IrregularTimes):
         ------
         MergeError
             If they do not fit, or one is lazy.
+        ValueError
+            If array annotations of one name differ in dimension.
         """
         if not isinstance(other, IrregularlySampledSignal):
             raise MergeError(f"Cannot merge {type(other).__name__} with {type(self).__name__}")
@@ -299,9 +301,9 @@ class IrregularlySampledSignal(IrregularTimes):
             raise MergeError("Cannot merge these two signals as they belong to different segments")
         try:
             values = convert(other.view(np.ndarray), other._unit, self._unit)
-            arrays = self._merge_array_annotations(other)
         except ValueError as error:
             raise MergeError(f"Cannot merge: {error}") from None
+        arrays = self._merge_array_annotations(other)
         new = self._like(np.hstack([self.view(np.ndarray), values]))
         new._array_annotations = arrays
         new._annotations = self._merged_annotations(other)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast, overload
 
 from ephyrus.core._deferred import Deferred, LazyCascadeLoader
@@ -43,7 +43,7 @@ class ObjectList(MutableSequence[T]):
 
     Parameters
     ----------
-    allowed_contents : type or tuple of type
+    allowed_contents : type or sequence of type
         Class or classes of objects that may be in the list, derived from BaseNeo.
         A lazy stand-in whose `proxy_for` is one of them counts as that class.
     parent : Container, optional
@@ -62,10 +62,12 @@ class ObjectList(MutableSequence[T]):
 
     def __init__(
         self,
-        allowed_contents: type[T] | tuple[type[Any], ...],
+        allowed_contents: type[T] | Sequence[type[Any]],
         parent: Container | None = None,
     ) -> None:
-        classes = allowed_contents if isinstance(allowed_contents, tuple) else (allowed_contents,)
+        if isinstance(allowed_contents, type):
+            allowed_contents = (allowed_contents,)
+        classes = tuple(allowed_contents)
         for cls in classes:
             if not (isinstance(cls, type) and issubclass(cls, BaseNeo)):
                 raise TypeError(f"an ObjectList holds objects derived from BaseNeo, not {cls!r}")

@@ -147,7 +147,7 @@ def _heads(opening: Opening, source: ByteSource, header: NevHeader) -> NDArray[A
 
 
 def _unwrapped(ticks: NDArray[Any]) -> NDArray[np.int64]:
-    """Count on where time stamps of 32 bits begin again at 0, also where they do so back and forth."""
+    """Count on where time stamps of 32 bits begin again at 0, and where they fall back."""
     steps = np.diff(ticks.astype(np.int64))
     turns = (steps < -DISORDER).astype(np.int64) - (steps > STAMPS - DISORDER)
     counted = np.zeros(ticks.size, np.int64)
