@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import neuroshare, nix, objects, packets, reading
+from benchmarks import neuroshare, nix, nixobjects, objects, packets, reading
 from benchmarks.measure import Benchmark, Place, Result, measured
 from benchmarks.table import duration, machine, table_of, times
 
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 def chosen(names: Sequence[str]) -> list[Benchmark]:
     """Give the benchmarks whose name has one of the given parts; all if none is given."""
-    groups = (reading, objects, packets, nix, neuroshare)
+    groups = (reading, objects, packets, nix, nixobjects, neuroshare)
     found = [bench for group in groups for bench in group.benchmarks()]
     wanted = [name.lower() for name in names]
     return [

@@ -62,7 +62,7 @@ def test_dump_shows_attributes_and_values(run, plain):
 def test_validate_tells_what_is_wrong_by_its_exit_code(run, plain, tmp_path):
     fine = run("nix", "validate", plain)
     assert fine.code == 0
-    assert fine.out.splitlines()[-1] == f"{plain}: 0 errors, 2 warnings"
+    assert fine.out.splitlines()[-1] == f"{plain}: 0 errors, 3 warnings"
     assert run("nix", "validate", "--strict", plain).code == 1
     old = synth.old(tmp_path)
     broken = run("nix", "validate", "--errors", old)

@@ -40,7 +40,11 @@ def test_commands_that_are_shown_exist(name):
         words = shlex.split(line, comments=True)
         if words[:1] != ["ephyrus"] or words[1].startswith("--"):
             continue
-        options = {o for parameter in commands[words[1]].params for o in parameter.opts}
-        assert {word for word in words[2:] if word.startswith("-")} <= options, line
+        command, *rest = words[1:]
+        found = commands[command]
+        while rest and rest[0] in getattr(found, "commands", ()):
+            found = found.commands[rest.pop(0)]
+        options = {o for parameter in found.params for o in parameter.opts}
+        assert {word for word in rest if word.startswith("-")} <= options, line
         if words[1] == "formats" and len(words) > 2:
             assert words[2] in [*format_names(), "NAME"], line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from ephyrus.errors import FormatError
 from ephyrus.registry import BY_NAME, format_module, format_names, identify
-from ephyrus.testing import FormatContract, Sample, Subject
+from ephyrus.testing import FormatContract, Sample, Subject, damage
 
 LONGEST_MODULE = 500  # lines
 LONGEST_FUNCTION = 80  # lines, without docstring
@@ -71,8 +72,27 @@ def test_format_has_samples(name):
     assert sorted(set(names)) == sorted(names), "samples need names of their own"
 
 
+SAMPLES_IN_FULL = 3  # so many samples of a format get all damage, or all of them their share of it
+EVERYTHING = os.environ.get("EPHYRUS_CONTRACT", "") == "full"
+
+
+def _share(subject: Subject, count: int) -> int:
+    """Give how much damage a sample gets: seeds and places differ from sample to sample."""
+    samples = len(_collected(subject.sample.format)[0])
+    return count if EVERYTHING else min(count, -(-count * SAMPLES_IN_FULL // samples))
+
+
 class TestContract(FormatContract):
     lying_counts = 500  # of each sample; the samples of a format share the places
+
+    def test_mutations(self, with_file: Subject) -> None:
+        """Seeded damage raises only FormatError or OSError, within time and memory."""
+        damage.check_mutations(with_file, _share(with_file, self.mutations), self.limits)
+
+    def test_lying_counts(self, with_file: Subject) -> None:
+        """So do counts that no honest file has."""
+        count = _share(with_file, self.lying_counts)
+        damage.check_lying_counts(with_file, count, self.head_bytes, self.limits)
 
     def samples(self):
         return [sample for name in format_names() for sample in _collected(name)[0]]

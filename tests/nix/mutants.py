@@ -1,5 +1,7 @@
 """Reads damaged copies of a NIX file; run as a program, so that limits hold for it alone.
 
+Each copy is read from the disk and from memory, and must come to the same.
+
 ``python mutants.py FILE FIRST COUNT`` prints a line for each copy: its number and what came of it.
 """
 
@@ -10,6 +12,7 @@ import resource
 import signal
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -63,11 +66,11 @@ def read_everything(nix, source) -> int:
     return count
 
 
-def outcome(nix, content: bytes) -> str:
+def outcome(nix, source) -> str:
     from ephyrus.errors import EphyrusError
 
     try:
-        return f"read {read_everything(nix, io.BytesIO(content))}"
+        return f"read {read_everything(nix, source)}"
     except EphyrusError as error:
         return f"refused {type(error).__name__}"
     except (ValueError, IndexError, KeyError, TypeError) as error:
@@ -81,14 +84,19 @@ def main() -> None:
     from ephyrus import nix
 
     path, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    with open(path, "rb") as handle:  # noqa: PTH123
-        content = handle.read()
+    content = Path(path).read_bytes()
+    damaged = Path(f"{path}.{first}")
     for seed in range(first, first + count):
-        # HDF5 itself never ends on some damaged heaps; nothing but the system can stop it then.
+        # Where HDF5 itself never ends (damaged heaps, if not found), only the system helps.
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         sys.stdout.write(f"{seed} begins\n")
         sys.stdout.flush()
-        sys.stdout.write(f"{seed} {outcome(nix, mutant(content, seed))}\n")
+        copy = mutant(content, seed)
+        damaged.write_bytes(copy)
+        found = outcome(nix, damaged)
+        other = outcome(nix, io.BytesIO(copy))
+        same = "" if found == other else f"RAISED, but in memory: {other}"
+        sys.stdout.write(f"{seed} {found} {same}\n")
         sys.stdout.flush()
 
 

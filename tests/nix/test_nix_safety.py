@@ -45,11 +45,20 @@ def run_mutants(path: Path, first: int, count: int) -> list[str]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("first", range(0, 1000, 250))
 def test_mutations(full, first):
+    """Each copy is read, or refused with an error of ours; none hangs or needs much memory.
+
+    What HDF5 does not survive by itself are damaged collections of texts, through which it walks
+    without end: :mod:`ephyrus.nix.guard` finds those before HDF5 does. That holds for everything
+    that is no local file, and for local files of up to 1 MiB. In longer ones that are given by
+    their path they cannot be found without reading the whole file: HDF5 does not tell where its
+    collections are, and passing each of its reads through Python makes reading metadata 1.5 times
+    slower. ``nix.File(open(path, "rb"), "r")`` does that, for files of any size.
+    """
     lines = run_mutants(full, first, 250)
     assert len(lines) == 250
     assert [line for line in lines if "RAISED" in line] == []
     assert sum("refused" in line for line in lines) > 50
-    assert sum("stopped" in line for line in lines) < 10  # in HDF5 itself
+    assert [line for line in lines if "stopped" in line] == []
 
 
 def replaced(full, name, make):

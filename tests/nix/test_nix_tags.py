@@ -282,3 +282,32 @@ def test_positions_of_other_blocks_are_refused(file, block, signal):
     with pytest.raises(exceptions.DuplicateName):
         block.create_multi_tag("m", "t", [1.0])
     assert [each.name for each in block.data_arrays] == ["signal"]
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        [10.0] * 6,
+        [1.0, 64.0, 3.0, 10.0, 64.0, 2.0],
+        [65.0, 1.0, 200.0, 64.0, 5.0, 5.0],
+        [300.0] * 6,
+    ],
+)
+def test_regions_of_all_lengths_read_together(block, lengths):
+    """Equal and unequal short ones, and long ones, overlapping; each has values of its own."""
+    array = block.create_data_array("a", "t", data=np.arange(400.0))
+    array.append_sampled_dimension(1.0)
+    starts = [50.0, 7.0, 53.0, 7.0, 0.0, 390.0]
+    tag = block.create_multi_tag("tag", "t", starts, lengths)
+    tag.references.append(array)
+    expected = [
+        np.arange(a, a + n) if a + n <= 400 else np.empty(0)
+        for a, n in zip(starts, lengths, strict=True)
+    ]
+    found = tag.read_tagged(0)
+    for number, (part, values) in enumerate(zip(found, expected, strict=True)):
+        np.testing.assert_array_equal(part, values)
+        part[:] = -number
+    for number, (part, values) in enumerate(zip(found, expected, strict=True)):
+        np.testing.assert_array_equal(part, np.full(len(values), -number))
+    np.testing.assert_array_equal(array[:], np.arange(400.0))

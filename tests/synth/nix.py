@@ -325,7 +325,9 @@ def plain(folder: Path) -> Path:
         matrix = writer.array(block, "lfp", "nix.sampled", np.arange(12, dtype="i2").reshape(3, 4))
         writer.dimension(matrix, "set", labels=["a", "b", "c"])
         writer.dimension(matrix, "sample", sampling_interval=2.0, unit="ms", label="time")
-        matrix.attrs["polynom_coefficients"] = np.array([1.0, 0.5])
+        matrix.create_dataset(
+            "polynom_coefficients", data=[1.0, 0.5], maxshape=(None,), chunks=(2,)
+        )
         ticks = writer.array(block, "drug", "nix.irregular", np.array([1.0, 3.0, 2.0]), "pA")
         writer.dimension(ticks, "range", ticks=np.array([0.0, 1.0, 4.0]), unit="s")
         other = writer.array(block, "image", "nix.image", np.zeros((2, 2)))

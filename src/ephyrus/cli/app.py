@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ephyrus.cli.nix import app as nix_commands
 from ephyrus.cli.params import (
     AccessMode,
     AccessOption,
@@ -388,3 +389,6 @@ def formats(
     from ephyrus.cli.formats import run
 
     return run(name, as_json=as_json)
+
+
+app.add_typer(nix_commands, name="nix")

@@ -6,6 +6,7 @@ import fnmatch
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def io_by_extension() -> dict[str, list[type[BaseFromRaw]]]:
         for extension in declared.extensions:
             found.setdefault(extension, []).append(io_class(declared.name))
     return found
+
+
+def _classes_of(extension: str) -> list[type[BaseFromRaw]]:
+    """Give the classes for one name ending; the modules of other formats are not imported."""
+    formats = [each for each in all_formats() if extension.lower() in each.extensions]
+    return [io_class(each.name) for each in formats]
 
 
 def list_candidate_ios(
@@ -70,7 +77,7 @@ def _candidates(
             votes = _by_votes(path.rglob("*"), ignore_patterns)
             classes += [each for each in votes if each not in classes]
     elif path.suffix:
-        classes = io_by_extension().get(path.suffix[1:].lower(), [])
+        classes = _classes_of(path.suffix[1:])
     else:
         there = path.parent.glob(f"{path.name}*") if path.parent.is_dir() else ()
         classes = _by_votes(there, ignore_patterns)
@@ -81,12 +88,12 @@ def _candidates(
 
 def _by_votes(entries: Iterable[Path], ignore_patterns: Sequence[str]) -> list[type[BaseFromRaw]]:
     """Let each file's name ending vote for its classes."""
-    by_extension = io_by_extension()
     votes: Counter[type[BaseFromRaw]] = Counter()
+    classes_of = cache(_classes_of)  # a folder may have very many files
     for entry in entries:
         ignored = any(fnmatch.fnmatch(entry.name, pattern) for pattern in ignore_patterns)
         if entry.is_file() and not ignored:
-            votes.update(by_extension.get(entry.suffix[1:].lower(), []))
+            votes.update(classes_of(entry.suffix[1:]))
     return [candidate for candidate, _ in votes.most_common()]
 
 

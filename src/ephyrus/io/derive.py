@@ -1,7 +1,11 @@
-"""Derives an IO class from the declaration of a format; none is written by hand."""
+"""Derives an IO class from the declaration of a format.
+
+Those that do more than the others (``NixIO`` edits files) have a base class of their own.
+"""
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from functools import cache
 from typing import Any
@@ -13,6 +17,8 @@ from ephyrus.recording import Format, Option
 from ephyrus.registry import format_module
 
 __all__ = ["io_class"]
+
+_BASES = {"nix": "ephyrus.io.nixio"}  # module of the base class, which has the name of the IO class
 
 
 @cache
@@ -41,7 +47,12 @@ def io_class(format_name: str) -> type[BaseFromRaw]:
     }
     if declared.has_protocol:
         body["read_protocol"] = protocol_reader
-    return type(declared.io_class, (BaseFromRaw,), body)
+    base: type[BaseFromRaw] = BaseFromRaw
+    if format_name in _BASES:
+        base = getattr(importlib.import_module(_BASES[format_name]), declared.io_class)
+        body["__doc__"] = inspect.getdoc(base)
+        del body["__signature__"]
+    return type(declared.io_class, (base,), body)
 
 
 def _parameters(options: tuple[Option, ...]) -> list[tuple[str, dict[str, Any]]]:

@@ -150,10 +150,11 @@ class DataFrame(EntityWithMetadata):
 
     def _stored(self, index: Any) -> Any:
         """Read rows as they are stored."""
+        did = self._did
         try:
-            return h5py.Dataset(self._did)[index]
+            return h5py.Dataset(did)[index]
         except OSError as error:
-            raise unreadable(self._did, error) from error
+            raise unreadable(did, error) from error
 
     def _table(self, index: Any = ()) -> Any:
         """Read rows, text as str."""

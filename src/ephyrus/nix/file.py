@@ -48,8 +48,9 @@ class File:
         Whether setters note the time of the update in the entity.
     safe : bool, optional
         Work on a copy that takes the place of the file when it is closed; if the ``with`` block
-        fails, the file stays as it was. Default: only where an existing file is overwritten.
-        Without it a crash in the middle of an edit can leave a file that HDF5 cannot open.
+        fails, the file stays as it was. Default: for files that are made or overwritten; one that
+        is there is edited in place, and a crash in the middle of that can leave a file that HDF5
+        cannot open.
 
     Raises
     ------
@@ -65,6 +66,12 @@ class File:
         An OSError: someone else writes it.
     ValueError
         If the mode is none.
+
+    Notes
+    -----
+    On some damaged files HDF5 itself never ends. In file objects, at addresses and in local files
+    of up to 1 MiB such damage is found and refused. For longer files from an unknown source, give
+    the opened file: ``File(open(path, "rb"), "r")``; reading metadata takes 1.5 times as long then.
     """
 
     _words = "file"

@@ -193,7 +193,8 @@ class MultiTag(BaseTag):
         Returns
         -------
         list of ndarray
-            The values of each region, polynomial applied; empty where it holds no sample.
+            The values of each region, polynomial applied; empty where it holds no sample. To
+            change one changes no other; short ones of one read keep each other in memory.
         """
         return self._many(refidx, selection, stop_rule).read()
 

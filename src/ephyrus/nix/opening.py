@@ -7,7 +7,8 @@ import os
 import secrets
 import shutil
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from ephyrus.errors import WrongFormatError
 from ephyrus.nix import storage
 from ephyrus.nix.enums import FileMode
 from ephyrus.nix.exceptions import LockedFileError, MissingFileError
+from ephyrus.nix.guard import SEARCHED, LocalFile, looks_damaged, open_guarded
 from ephyrus.nix.store import Store
 
 __all__ = ["Session", "open_session"]
 
 _LIBVER = ("v108", "latest")  # everything that is made can be read by HDF5 1.8
-_BUSY = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK}
+_BUSY = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK}  # what a lock fails with
 _LONGEST = 255 - 14  # bytes of a name that leave room for the mark
 
 _writers: set[tuple[int, int] | str] = set()
@@ -59,6 +61,7 @@ class Session:
         self._made: Path | None = None  # did not exist before
         self._key: tuple[int, int] | str | None = None
         self._lock: Any = None
+        self._local: LocalFile | None = None  # between HDF5 and the file
         self._opened: Any = None
 
     def close(self, *, keep: bool = True) -> None:
@@ -75,6 +78,7 @@ class Session:
         try:
             self.store.close()
             opened.close()
+            self._close_local()  # an open file cannot be replaced on Windows
             if keep and self._part is not None and self._target is not None:
                 _flush(self._part)
                 self._part.replace(self._target)
@@ -87,6 +91,7 @@ class Session:
         if self._part is not None:
             with suppress(OSError):
                 self._part.unlink(missing_ok=True)
+        self._close_local()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -94,6 +99,11 @@ class Session:
             with _writers_lock:
                 _writers.discard(self._key)
             self._key = None
+
+    def _close_local(self) -> None:
+        if self._local is not None:
+            self._local.close()
+            self._local = None
 
     def discard(self) -> None:
         """Close after a failed opening: what was made is removed."""
@@ -120,7 +130,7 @@ class Session:
         if self.mode == FileMode.ReadOnly:
             if not exists:
                 raise MissingFileError(errno.ENOENT, "there is no such file to read", str(path))
-            self._use(_opened(path, "r", self.name))
+            self._open_existing(path, "r")
             return
         path = path.resolve()
         self._claim(path)
@@ -132,7 +142,7 @@ class Session:
             self._made = None if exists else path
             self._use(_opened(path, "w" if exists else "x", self.name))
         else:
-            self._use(_opened(path, "r+", self.name))
+            self._open_existing(path, "r+")
 
     def _open_beside(self, path: Path, *, copy: bool) -> None:
         """Open a copy, or make a new file, that takes the place of `path` on close."""
@@ -143,9 +153,18 @@ class Session:
             self._lock = _locked(path)
         if copy:
             shutil.copyfile(path, self._part)
-        self._use(_opened(self._part, "r+" if copy else "x", self.name))
+            self._open_existing(self._part, "r+")
+        else:
+            self._use(_opened(self._part, "x", self.name))
         if path.exists():
             shutil.copymode(path, self._part)
+
+    def _open_existing(self, path: Path, mode: str) -> None:
+        """Open a local file; one on which HDF5 might never end, through a guard."""
+        with _explained(self.name, mode):
+            if path.is_file() and path.stat().st_size <= SEARCHED and looks_damaged(path):
+                self._local = LocalFile(path, mode)
+        self._use(_opened(self._local or path, mode, self.name))
 
     def _claim(self, path: Path) -> None:
         """Be the only writer of a file, or of one that is to be made, in this process."""
@@ -162,24 +181,38 @@ class Session:
         self._key = key
 
     def _use(self, opened: Any) -> None:
+        try:
+            self.store = Store(opened.id, self.name, writable=self.mode != FileMode.ReadOnly)
+        except BaseException:
+            opened.close()
+            raise
         self._opened = opened
-        self.store = Store(opened.id, self.name, writable=self.mode != FileMode.ReadOnly)
 
 
 def _opened(source: Any, mode: str, name: str) -> Any:
-    """Open a file with h5py; errors name the file and tell what to do."""
-    new = {"track_order": True} if mode in "wx" else {}
-    try:
+    """Open a file with h5py; what file objects hold is read through a guard."""
+    with _explained(name, mode):
+        if mode in ("r", "r+") and not isinstance(source, Path):
+            return open_guarded(source, mode, name)
+        new = {"track_order": True} if mode in "wx" else {}
         return h5py.File(source, mode, libver=_LIBVER, **new)
+
+
+@contextmanager
+def _explained(name: str, mode: str) -> Iterator[None]:
+    """Make errors of opening name the file and tell what to do."""
+    try:
+        yield
     except OSError as error:
         text = str(error)
-        if error.errno in _BUSY or "unable to lock file" in text or "already open" in text:
+        is_locked = error.errno in (errno.EAGAIN, errno.EWOULDBLOCK)
+        if is_locked or "unable to lock file" in text or "already open" in text:
             raise LockedFileError(
                 errno.EBUSY, "the file is open elsewhere; close it there first", name
             ) from error
         if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
             raise
-        if "signature not found" in text or "truncated file" in text or mode in ("r", "r+"):
+        if mode in ("r", "r+"):
             raise WrongFormatError(
                 name, f"this is no HDF5 file, or a damaged one: {text}"
             ) from error

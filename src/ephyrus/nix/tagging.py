@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ephyrus.nix.axes import Axis, SetAxis
@@ -236,8 +237,7 @@ class Regions:
             stops[:, 0] -= first
             numbers = group.tolist()
             if block.ndim == 1:
-                lows, highs = starts[:, 0].tolist(), stops[:, 0].tolist()
-                parts = [block[a:b].copy() for a, b in zip(lows, highs, strict=True)]
+                parts = _cut(block, starts[:, 0], stops[:, 0])
                 for number, part in zip(numbers, parts, strict=True):
                     result[number] = part
                 continue
@@ -263,6 +263,23 @@ class Regions:
         pieces = (starts - starts[0]) * row // _READ_AT_ONCE
         is_cut |= np.diff(pieces) > 0
         return np.split(order, np.flatnonzero(is_cut) + 1)
+
+
+def _cut(
+    block: NDArray[Any], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> list[NDArray[Any]]:
+    """Give parts of a block; those of many short ones share one array that holds nothing else."""
+    lengths = stops - starts
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    if longest > _SHORT:
+        pairs = zip(starts.tolist(), stops.tolist(), strict=True)
+        return [block[start:stop].copy() for start, stop in pairs]
+    if shortest == longest:
+        return list(sliding_window_view(block, longest)[starts])
+    ends = np.cumsum(lengths)
+    begins = ends - lengths
+    values = block[np.repeat(starts - begins, lengths) + np.arange(ends[-1])]
+    return [values[start:end] for start, end in zip(begins.tolist(), ends.tolist(), strict=True)]
 
 
 def find_regions(
@@ -297,4 +314,5 @@ def find_regions(
 
 
 _READ_AT_ONCE = 2**24  # bytes
+_SHORT = 64  # values of a region, up to which picking them is faster than a copy for each
 _GAP = 2**16  # bytes that are read for nothing rather than by a read of their own

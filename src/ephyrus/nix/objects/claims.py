@@ -10,7 +10,7 @@ from ephyrus.nix import storage
 
 __all__ = ["check_data_set", "check_size"]
 
-_FREE_BYTES = 2**22  # so much may be claimed whatever is there
+_FREE_ITEMS = 2**17  # so many may be claimed whatever is there
 _DEFLATE = 1100  # deflate makes at most 1032 bytes of one
 
 
@@ -35,9 +35,10 @@ def check_size(path: str, array: Any) -> None:
 def check_data_set(did: Any, path: str | None, what: str) -> None:
     """Refuse a data set of HDF5 that claims far more values than its bytes can hold."""
     shape = did.shape
-    claimed = math.prod(shape) * did.dtype.itemsize if shape else 0
-    if claimed <= _FREE_BYTES:
+    count = math.prod(shape)
+    if count <= _FREE_ITEMS:
         return
+    claimed = count * did.dtype.itemsize
     there = did.get_storage_size()
     if claimed > there * _DEFLATE:
         raise CorruptError(

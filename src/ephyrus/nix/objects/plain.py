@@ -15,7 +15,7 @@ from ephyrus.nix.data_array import DataArray
 from ephyrus.nix.dimensions import RangeDimension, SampledDimension
 from ephyrus.nix.objects.annotations import annotations_of
 from ephyrus.nix.objects.claims import check_size
-from ephyrus.nix.objects.sources import NixChannels, NixPath, NixSamples, ticks_of
+from ephyrus.nix.objects.sources import NixChannels, NixPath, NixSamples, tick_count, ticks_of
 from ephyrus.nix.objects.times import rate_of, rate_unit_of
 
 __all__ = ["read_plain"]
@@ -107,7 +107,7 @@ def _signal(place: NixPath, block: str, array: DataArray, *, lazy: bool) -> Any:
             return _sampled(place, block, array, axis, period, lazy=lazy)
         if isinstance(found, RangeDimension) and period is not None and len(shape) == 1:
             check_size(place.path, array)
-            if found.is_alias or len(ticks_of(array)) != shape[0]:
+            if found.is_alias or tick_count(array) != shape[0]:
                 return None
             return _with_ticks(place, block, array, period, lazy=lazy)
     return None

@@ -72,14 +72,15 @@ class BlockReader:
         self._name = name
         self._groups: dict[str, Group] = {}
         self._block: Block | None = None
+        self._numbers: dict[str, int] = {}  # of segments
 
-    def __getstate__(self) -> tuple[NixPath, str, bool, Block | None]:
-        return self._tree.place, self._name, self._tree.lazy, self._block
+    def __getstate__(self) -> tuple[NixPath, str, bool, Block | None, dict[str, int]]:
+        return self._tree.place, self._name, self._tree.lazy, self._block, self._numbers
 
-    def __setstate__(self, state: tuple[NixPath, str, bool, Block | None]) -> None:
-        place, name, lazy, block = state
+    def __setstate__(self, state: tuple[NixPath, str, bool, Block | None, dict[str, int]]) -> None:
+        place, name, lazy, block, numbers = state
         BlockReader.__init__(self, place, name, lazy=lazy)
-        self._block = block
+        self._block, self._numbers = block, numbers
 
     def bare(self) -> Block:
         """Give the block without children."""
@@ -95,6 +96,8 @@ class BlockReader:
         self._block = block = self.bare()
         groups = self._entities()
         block.segments.extend(self._segment(group) for group in groups if _is_segment(group))
+        for number, segment in enumerate(block.segments):
+            segment.index = number  # which is not kept
         stray = self._stray()
         if stray is not None:
             block.segments.append(stray)
@@ -108,6 +111,7 @@ class BlockReader:
         segments = [(self._name, "segment", group.name) for group in groups if _is_segment(group)]
         if self._has_stray(groups):
             segments.append((self._name, "segment", _STRAY))
+        self._numbers = {name: number for number, (_, _, name) in enumerate(segments)}
         lazy = self._tree.lazy
         block.segments._defer(segments, self, lazy=lazy)
         owners = [group.name for group in groups if group.type == KINDS["Group"].type]
@@ -120,7 +124,9 @@ class BlockReader:
         if kind == "segment":
             if name == _STRAY:
                 return self._stray()
-            return self._segment(self._tree.block.groups[name])
+            segment = self._segment(self._tree.block.groups[name])
+            segment.index = self._numbers.get(name)
+            return segment
         if not self._groups and self._block is not None:
             list(self._block.segments)  # members of groups belong to their segments first
             self._make_groups(self._entities(), attach=False)

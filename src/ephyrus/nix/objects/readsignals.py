@@ -13,7 +13,7 @@ from ephyrus.core.units import UnitInfo
 from ephyrus.nix.data_array import DataArray
 from ephyrus.nix.objects.claims import check_size
 from ephyrus.nix.objects.kinds import KINDS
-from ephyrus.nix.objects.sources import NixChannels, NixFrames, NixSamples, ticks_of
+from ephyrus.nix.objects.sources import NixChannels, NixFrames, NixSamples, tick_count, ticks_of
 from ephyrus.nix.objects.times import rate_of_axis
 from ephyrus.nix.objects.tree import Facts, Tree, facts_of, time_axis, time_unit, unit_of
 
@@ -117,19 +117,20 @@ def _irregular(
     if axis is None or not hasattr(axis, "ticks"):
         raise tree.corrupt("an irregular signal without range dimension", first.name)
     period = time_unit(tree, axis.unit, first.name)
-    ticks = ticks_of(first)
-    if len(ticks) != source.shape[0]:
-        raise tree.corrupt(f"{len(ticks)} times for {source.shape[0]} samples", first.name)
+    count = tick_count(first)
+    if count != source.shape[0]:
+        raise tree.corrupt(f"{count} times for {source.shape[0]} samples", first.name)
     if not tree.lazy:
-        data = source.read(0, len(ticks), None)
+        ticks, data = ticks_of(first), source.read(0, count, None)
         return IrregularlySampledSignal._create(ticks, data, unit, time_unit=period, **common)
+    ends = [ticks_of(first, at, at + 1) for at in ((0, count - 1) if count else ())]
     return IrregularlySampledSignal._create(
         np.empty(0),
         source.empty(),
         unit,
         time_unit=period,
-        t_start=float(ticks[0]) if len(ticks) else None,
-        t_stop=float(ticks[-1]) if len(ticks) else None,
+        t_start=float(ends[0][0]) if ends else None,
+        t_stop=float(ends[1][0]) if ends else None,
         source=NixSamples(source, period),
         **common,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ephyrus.core.units import SECOND, UnitInfo, convert
 from ephyrus.nix import storage
 from ephyrus.nix.block import Block as NixBlock
 from ephyrus.nix.data_array import DataArray
+from ephyrus.nix.data_set import read_indexed
 from ephyrus.nix.dimensions import Dimension, RangeDimension, SetDimension
 from ephyrus.nix.enums import FileMode
 from ephyrus.nix.file import File
@@ -28,6 +30,7 @@ __all__ = [
     "NixPoints",
     "NixSamples",
     "labels_of",
+    "tick_count",
     "ticks_of",
 ]
 
@@ -188,25 +191,42 @@ class NixSamples:
 
     def read(self, start: int, stop: int, *, waveforms: bool = False) -> Points:
         """Read samples [start, stop)."""
-        ticks = self._ticks()[start:stop]
+        ticks = self._ticks(start, stop)
         return Points(
             times=np.array(convert(ticks, self.unit, SECOND)),
             values=self.values.read(start, stop, None),
-            stored={"times": (np.array(ticks), self.unit)},
+            stored={"times": (ticks, self.unit)},
         )
 
-    def _ticks(self) -> NDArray[np.float64]:
-        array = self.values.place.block(self.values.block).data_arrays[self.values.arrays[0]]
-        return ticks_of(array)
+    def _ticks(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
+        arrays = self.values.place.block(self.values.block).data_arrays
+        return ticks_of(arrays[self.values.arrays[0]], start, stop)
 
 
-def ticks_of(array: DataArray) -> NDArray[np.float64]:
-    """Give the positions on the axis of time of a data array of one axis; none if it has none."""
+def ticks_of(array: DataArray, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
+    """Give positions [start, stop) on the range dimension of a data array; none if it has none."""
     for dimension in array.dimensions:
         if isinstance(dimension, RangeDimension):
             _check(dimension, b"ticks")
-            return np.asarray(dimension._ticks(), np.float64).reshape(-1)
+            did = storage.data_child(dimension._gid, b"ticks")
+            found = dimension._ticks()[start:stop] if did is None else _part(did, start, stop)
+            return np.asarray(found, np.float64).reshape(-1)
     return np.empty(0)
+
+
+def tick_count(array: DataArray) -> int:
+    """Give the number of positions on the range dimension of a data array."""
+    for dimension in array.dimensions:
+        if isinstance(dimension, RangeDimension):
+            did = storage.data_child(dimension._gid, b"ticks")
+            return len(dimension._ticks()) if did is None else math.prod(did.shape)
+    return 0
+
+
+def _part(did: Any, start: int, stop: int | None) -> NDArray[Any]:
+    """Read a part of a data set of one axis."""
+    values: NDArray[Any] = read_indexed(did, slice(start, stop))
+    return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ __all__ = [
     "Written",
     "bytes_of",
     "class_name",
-    "is_compressed",
     "is_name",
     "link_all",
     "object_bytes",
@@ -207,11 +206,6 @@ def uncached(array: DataArray) -> Any:
     """
     array._did_kept = None
     return h5d.open(array._gid, b"data", _NO_CACHE)
-
-
-def is_compressed(did: Any) -> bool:
-    """Tell whether a data set has filters."""
-    return bool(did.get_create_plist().get_nfilters())
 
 
 def write_last(did: Any, start: int, values: NDArray[Any]) -> None:

@@ -15,7 +15,6 @@ from ephyrus.nix.objects.kinds import KINDS, Kind
 from ephyrus.nix.objects.target import (
     PIECE_BYTES,
     Target,
-    is_compressed,
     put_quantity,
     uncached,
     unit_text,
@@ -114,10 +113,16 @@ def _stored(
         columns = _columns(whole)
         target.advance(size)
         return [
-            target.array(name, kind.type, inner, dtype, unit, np.ascontiguousarray(column))
+            target.array(name, kind.type, inner, whole.dtype, unit, np.ascontiguousarray(column))
             for name, column in zip(names, columns, strict=True)
         ]
-    arrays = [target.array(name, kind.type, inner, dtype, unit) for name in names]
+    dtype = signal._piece(0, 1).dtype  # of a lazy object only what is loaded tells it
+    # Made with the length of a piece, the data sets have chunks that pieces fill exactly.
+    rows = min(max(1, PIECE_BYTES // signal._item_bytes()), shape[0])
+    first = (*inner[:-1], rows)
+    arrays = [target.array(name, kind.type, first, dtype, unit) for name in names]
+    for array in arrays:
+        array.data_extent = inner
     _fill(target, arrays, signal)
     return arrays
 
@@ -129,8 +134,7 @@ def _columns(piece: Any) -> NDArray[Any]:
 
 def _fill(target: Target, arrays: list[DataArray], signal: Any) -> None:
     """Write the values of a signal piece by piece, into data sets that keep nothing in memory."""
-    is_plain = not is_compressed(arrays[0]._did)
-    data_sets = [uncached(array) if is_plain else array._did for array in arrays]
+    data_sets = [uncached(array) for array in arrays]
     start = 0
     for piece in signal.chunks(PIECE_BYTES):
         columns = _columns(piece)
