@@ -10,7 +10,7 @@ import quantities as pq
 
 import ephyrus
 from ephyrus.core import AnalogSignal, Block, Segment
-from ephyrus.errors import FormatError
+from ephyrus.errors import CorruptError, FormatError
 from ephyrus.io import PickleIO, RawBinarySignalIO
 from tests.synth.pickle import example_block
 
@@ -273,3 +273,12 @@ def test_lazy_signals_are_written_piece_by_piece(tmp_path, monkeypatch, protocol
         assert signal.lazy_shape is None
         assert float(signal.sampling_rate) == 10_000.0
         assert list(signal.array_annotations["channel_names"]) == ["ch0", "ch1", "ch2"]
+
+
+def test_a_segment_that_lost_its_attributes_is_damage(tmp_path):
+    segment = Segment(name="kept")
+    del segment.__dict__["block"]
+    path = tmp_path / "lost.pkl"
+    path.write_bytes(pickle.dumps(segment))
+    with pytest.raises(CorruptError, match="contradict themselves: AttributeError"):
+        ephyrus.open(path)

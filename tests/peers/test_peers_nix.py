@@ -1,4 +1,4 @@
-"""nixio (dependency group peers): its files are read here, ours are read there."""
+"""nixio (dependency group witnesses): its files are read here, ours are read there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tests.peers.facts import peer
 
 nixio = peer("nixio")
 pytestmark = [
-    pytest.mark.peers,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]

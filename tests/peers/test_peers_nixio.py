@@ -17,8 +17,6 @@ neo = peer("neo")
 neo_nix = peer("neo.io.nixio")
 nixio = peer("nixio")
 
-pytestmark = pytest.mark.peers
-
 ANNOTATIONS = {
     "text": "wörk",
     "empty": "",

@@ -117,10 +117,11 @@ def index(opening: Opening, header: Header) -> blocks.TreeIndex:
         ) from error
     except DamagedPickleError as error:
         raise CorruptError(source.name, f"the pickle is cut or damaged: {error}") from error
-    found = _as_blocks(source, obj)
     try:
-        tree = blocks.index_blocks(found)
+        tree = blocks.index_blocks(_as_blocks(source, obj))
         blocks.check_sound(tree)
+    except WrongFormatError:
+        raise
     except DAMAGE as error:
         reason = f"the objects in it contradict themselves: {type(error).__name__}: {error}"
         raise CorruptError(source.name, reason) from error
