@@ -129,3 +129,13 @@ def test_a_short_read_touches_only_its_packets(tmp_path):
     np.testing.assert_array_equal(signal.read(50_050, 50_060), expected)
     assert source.bytes_read - before == 200
     files.close()
+
+
+@pytest.mark.parametrize("dtype", ["<i2", "<f4", "<f8", "i1"])
+@pytest.mark.parametrize("samples", [0, 1, 31, 32, 33, 4096, 2**18])
+def test_rows_of_channels_are_odd_numbers_of_cache_lines_apart(samples, dtype):
+    table = packets.channel_rows(3, samples, dtype)
+    assert (table.shape, table.dtype) == ((3, samples), np.dtype(dtype))
+    lines, rest = divmod(table.strides[0], 64)
+    assert (rest, lines % 2) == (0, 1)
+    assert table.strides[1] == table.dtype.itemsize

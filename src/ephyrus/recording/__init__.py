@@ -38,7 +38,14 @@ from ephyrus.recording.limits import (
     pieces,
     under_way,
 )
-from ephyrus.recording.packets import PacketedSignal, heads, padded_rows, read_channels, rows
+from ephyrus.recording.packets import (
+    PacketedSignal,
+    channel_rows,
+    heads,
+    padded_rows,
+    read_channels,
+    rows,
+)
 from ephyrus.recording.recording import Recording
 from ephyrus.recording.scale import scaled
 from ephyrus.recording.streams import (
@@ -89,6 +96,7 @@ __all__ = [
     "Walked",
     "Waveforms",
     "as_fraction",
+    "channel_rows",
     "checked_count",
     "columns",
     "corrupt",

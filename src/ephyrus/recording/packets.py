@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ephyrus.recording.files import ByteSource
 
-__all__ = ["PacketedSignal", "heads", "padded_rows", "read_channels", "rows"]
+__all__ = ["PacketedSignal", "channel_rows", "heads", "padded_rows", "read_channels", "rows"]
 
 PIECE_BYTES = 16 * 2**20  # read at once where the bytes are not in memory
-LINE_BYTES = 64  # rows are odd numbers of cache lines long: others would compete for their places
+LINE_BYTES = 64  # of the cache
 FEW_PACKETS = 8  # per stretch of equal packets: below it samples are gathered one by one
 
 
@@ -102,14 +102,12 @@ def _gathered(source: ByteSource, offsets: NDArray[np.int64], width: int) -> NDA
     if offsets.size == 0:
         return np.empty(0, item)
     low, high = int(offsets.min()), int(offsets.max())
-    if source.is_in_memory:
-        whole = source.array(low, "u1", high + width - low)
-        everywhere: NDArray[Any] = np.ndarray((high - low + 1,), item, whole, 0, (1,))
-        return everywhere[offsets - low]
-    if high + width - low <= PIECE_BYTES or offsets.size == 1:
-        part = source.array(low, "u1", high + width - low)
-        return np.ndarray((high - low + 1,), item, part, 0, (1,))[offsets - low]
-    return _gathered_in_pieces(source, offsets, width)
+    size = high + width - low
+    if size > PIECE_BYTES and offsets.size > 1 and not source.is_in_memory:
+        return _gathered_in_pieces(source, offsets, width)
+    part = source.array(low, "u1", size)
+    everywhere: NDArray[Any] = np.ndarray((high - low + 1,), item, part, 0, (1,))
+    return everywhere[offsets - low]
 
 
 def _gathered_in_pieces(
@@ -242,6 +240,21 @@ class PacketedSignal:
         out[...] = heads(self.source, places, self.dtype)
 
 
+def channel_rows(channels: int, samples: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Make a table with a row for each channel, uninitialised.
+
+    Rows are an odd number of cache lines apart: at distances of a power of two, which pieces of
+    long reads have, samples of one time would all compete for the same places in the cache.
+
+    Returns
+    -------
+    ndarray of `dtype`, shape (channels, samples)
+    """
+    item = np.dtype(dtype)
+    lines = -(-samples * item.itemsize // LINE_BYTES) | 1
+    return np.empty((channels, lines * LINE_BYTES // item.itemsize), item)[:, :samples]
+
+
 def read_channels(signals: Sequence[PacketedSignal], start: int, stop: int) -> NDArray[Any]:
     """Read samples [start, stop) of several channels.
 
@@ -251,11 +264,10 @@ def read_channels(signals: Sequence[PacketedSignal], start: int, stop: int) -> N
         Each channel lies contiguously in memory: packets are copied, not scattered.
     """
     dtype = signals[0].dtype if signals else np.dtype("<i2")
-    lines = -(-(stop - start) * dtype.itemsize // LINE_BYTES) | 1
-    table = np.empty((len(signals), lines * LINE_BYTES // dtype.itemsize), dtype)
+    table = channel_rows(len(signals), stop - start, dtype)
     for signal, row in zip(signals, table, strict=True):
-        signal.read(start, stop, out=row[: stop - start])
-    return table[:, : stop - start].T
+        signal.read(start, stop, out=row)
+    return table.T
 
 
 def _common(counts: NDArray[Any]) -> int | None:

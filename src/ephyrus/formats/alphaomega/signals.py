@@ -23,6 +23,7 @@ from ephyrus.recording import (
     Opening,
     PacketedSignal,
     SignalStream,
+    channel_rows,
     run_table,
 )
 
@@ -32,7 +33,6 @@ __all__ = ["Group", "Samples", "chain_stamps", "signal_groups", "signal_stream"]
 PREFIXES = ("RAW", "SPK", "LFP", "AI", "ACC", "UD")
 NUMBERED = re.compile(r"(.*[^\s\d_-])[\s_-]*\d+$", re.DOTALL)
 OTHERS = "Analog"
-LINE_SAMPLES = 64 // SAMPLE.itemsize  # of a cache line
 
 Chains = Sequence[Sequence[int]]
 
@@ -103,10 +103,7 @@ class Group:
     ) -> NDArray[np.int16]:
         """Read samples [start, stop) of channels; each is contiguous in memory."""
         chosen = self.channels if positions is None else [self.channels[at] for at in positions]
-        # Rows an odd number of cache lines apart: at distances of a power of two (which pieces of
-        # long reads have), samples of one time would all compete for the same places in the cache.
-        lines = -(-(stop - start) // LINE_SAMPLES) | 1
-        table = np.empty((len(chosen), lines * LINE_SAMPLES), SAMPLE)[:, : stop - start]
+        table = channel_rows(len(chosen), stop - start, SAMPLE)
         if stop > start:
             for channel, row in zip(chosen, table, strict=True):
                 channel.read(files, start, stop, row)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.recording import FileSet, rows
+from ephyrus.recording import FileSet, channel_rows, rows
 
 __all__ = ["Chunks", "Piece", "Strips", "read_pieces"]
 
@@ -17,7 +17,6 @@ TILE_BYTES = 512 * 2**10  # read and turned at once: fits the cache of a core
 STRIP = 1024  # samples turned at once
 NARROW = 32  # bytes of a frame: up to that, channels are copied one by one
 FILES = 32  # looked at together: a view of a file holds a descriptor
-PAD_BYTES = 64  # keeps rows of a tile from falling on the same lines of the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +89,7 @@ class Chunks:
                 self._part(files, chunk, 0, out[at * points : (at + 1) * points])
             return
         step = TILE_BYTES // nbytes
-        tile = _tile(width, step * points, self.dtype)
+        tile = channel_rows(width, step * points, self.dtype)
         for begin in range(0, len(offsets), step):
             places = offsets[begin : begin + step]
             count = len(places)
@@ -142,7 +141,7 @@ class Strips:
     def _turned(self, strips: Sequence[NDArray[Any]], out: NDArray[Any]) -> None:
         """Put strips side by side, a cache full at a time."""
         step = max(STRIP, TILE_BYTES // (len(strips) * self.dtype.itemsize))
-        tile = _tile(len(strips), step, self.dtype)
+        tile = channel_rows(len(strips), step, self.dtype)
         for begin in range(0, len(out), step):
             target = out[begin : begin + step]
             used = tile[:, : len(target)]
@@ -200,11 +199,6 @@ def read_pieces(
     if len(found) == 1:
         return found[0]
     return np.concatenate(found) if found else empty
-
-
-def _tile(width: int, length: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Make a table whose rows begin at places of the cache that differ."""
-    return np.empty((width, length + PAD_BYTES // dtype.itemsize), dtype)[:, :length]
 
 
 def _turn(tile: NDArray[Any], out: NDArray[Any]) -> None:
