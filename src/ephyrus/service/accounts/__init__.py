@@ -1,0 +1,1 @@
+"""Users and what they may do: passwords, sessions, tokens, groups and login limits."""

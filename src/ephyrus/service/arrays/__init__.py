@@ -1,0 +1,1 @@
+"""Arrays of the service: where their numbers lie, and windows of them."""

@@ -1,0 +1,1 @@
+"""Objects of the service: reading, filters, writing, versions and rights."""

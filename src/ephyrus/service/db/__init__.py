@@ -1,0 +1,1 @@
+"""Database of the service: engines, schema, migrations and the counter of changes."""

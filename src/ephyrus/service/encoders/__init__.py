@@ -1,0 +1,1 @@
+"""Bodies of array requests: HDF5, JSON, npy, raw, Arrow, CSV and Zarr."""

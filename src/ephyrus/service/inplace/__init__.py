@@ -1,0 +1,1 @@
+"""Recordings shown as objects where they lie, without copying them."""

@@ -1,0 +1,1 @@
+"""Partial data: from the parameters of a request to ranges of indices."""

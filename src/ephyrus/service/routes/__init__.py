@@ -1,0 +1,1 @@
+"""The HTTP face: addresses, envelopes, caching and negotiation."""
