@@ -19,6 +19,11 @@
     │   ├── DLLNotFound                  it is not in the folders of libraries
     │   └── DLLUnusable                  it is there and cannot be used here
     ├── ArgumentError (ValueError)       nothing tells which library is meant
+    ├── RemoteError (NeoReadWriteError)  a data service does not do what it was asked
+    │   ├── RemoteUnreachable (ConnectionError)  it does not answer
+    │   ├── RemoteForbidden (PermissionError)    nobody is logged in, or has no right to it
+    │   ├── RemoteMissing (LookupError)          it has no such object
+    │   └── RemoteConflict                       the object was changed, or is in use
     ├── LimitError (MemoryError)         the request is larger than the limits allow
     └── Cancelled                        the caller stopped a long piece of work
 """
@@ -44,6 +49,11 @@ __all__ = [
     "MissingExtraError",
     "NeoReadWriteError",
     "NeuroshareError",
+    "RemoteConflict",
+    "RemoteError",
+    "RemoteForbidden",
+    "RemoteMissing",
+    "RemoteUnreachable",
     "TruncatedError",
     "UnsupportedVersionError",
     "WrongFormatError",
@@ -153,6 +163,73 @@ class LimitError(EphyrusError, MemoryError):
 
 class Cancelled(EphyrusError):
     """The caller cancelled a long piece of work through its progress object."""
+
+
+class RemoteError(NeoReadWriteError):
+    """A data service does not do what it was asked.
+
+    Parameters
+    ----------
+    address : str
+        What was asked for.
+    message : str
+        The service's own message, or what went wrong on the way.
+    status : int
+        HTTP status; 0: there was no answer.
+    message_type : str
+        The service's word for the kind of failure, such as ``"wrong_params"``.
+    details : object
+        What exactly, as the service tells it.
+
+    Attributes
+    ----------
+    address, message, status, message_type, details
+        As given.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        message: str,
+        *,
+        status: int = 0,
+        message_type: str = "",
+        details: Any = None,
+    ) -> None:
+        self.address = address
+        self.message = message
+        self.status = status
+        self.message_type = message_type
+        self.details = details
+        more = f" ({details})" if details and details != message else ""
+        super().__init__(f"{address}: {message}{more}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        facts = {name: getattr(self, name) for name in ("status", "message_type", "details")}
+        return _rebuild_remote, (type(self), self.address, self.message, facts)
+
+
+def _rebuild_remote(
+    cls: type[RemoteError], address: str, message: str, facts: dict[str, Any]
+) -> RemoteError:
+    """Recreate a pickled error (its constructor takes keywords)."""
+    return cls(address, message, **facts)
+
+
+class RemoteUnreachable(RemoteError, ConnectionError):
+    """A data service does not answer."""
+
+
+class RemoteForbidden(RemoteError, PermissionError):
+    """Nobody is logged in at a data service, or the user has no right to what was asked for."""
+
+
+class RemoteMissing(RemoteError, LookupError):
+    """A data service has no such object."""
+
+
+class RemoteConflict(RemoteError):
+    """An object of a data service was changed by somebody else, or is in use."""
 
 
 class NeuroshareError(EphyrusError):

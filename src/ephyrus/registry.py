@@ -7,13 +7,14 @@ Formats are the modules of :mod:`ephyrus.formats` and the entry points of group
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path, PurePath
 from typing import Any
@@ -93,7 +94,7 @@ def format_module(name: str) -> FormatModule:
     path = _module_names().get(name)
     if path is None:
         raise ValueError(f"no format {name!r}; there are: {', '.join(format_names())}")
-    return as_format_module(importlib.import_module(path))
+    return as_format_module(import_module(path))
 
 
 def format_named(name: str) -> FormatModule:
@@ -113,11 +114,20 @@ def file_set(
     storage_options: Mapping[str, Any] | None = None,
     fake: bool = False,
 ) -> FileSet:
-    """Open a path's `FileSet`; one that ends in ``.fake`` (or `fake`) needs no file."""
-    if fake or PurePath(path).suffix.lower() == ".fake":
+    """Open a path's `FileSet`; ``.fake``, services (or what is called `fake`) need no file."""
+    if fake or PurePath(path).suffix.lower() == ".fake" or _is_service(path):
         name = os.fspath(path)
         return FileSet(name, memory={name: b""})
     return FileSet(path, access=access, storage_options=storage_options)
+
+
+def _is_service(path: str | os.PathLike[str]) -> bool:
+    """Tell the address of a data service: it has no file to look into."""
+    text = os.fspath(path)
+    if not text.startswith(("http://", "https://")):
+        return False
+    address: re.Pattern[str] = import_module(f"{_formats.__name__}.service").ADDRESS
+    return address.fullmatch(text) is not None
 
 
 def identify(files: FileSet) -> list[Match]:
@@ -208,7 +218,7 @@ def open_recording(
     ['stream 0', 'stream 1']
     """
     module = None if format is None else format_named(format)
-    fake = module is not None and module.FORMAT.mode == "fake"
+    fake = module is not None and module.FORMAT.mode in ("fake", "database")
     if module is not None and not fake:
         path = _completed(path, module.FORMAT)
     files = file_set(path, access=access, storage_options=storage_options, fake=fake)

@@ -87,7 +87,7 @@ def test_a_folder_that_may_not_be_read(run, eeg):
 
 
 def test_a_failing_file_in_a_folder_is_told(run, eeg, monkeypatch):
-    import ephyrus.cli.inputs as module
+    import ephyrus.folders as module
 
     real = module.matches_of
 

@@ -11,7 +11,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["DownsampleMethod", "bin_edges", "check_method", "reduce_pieces", "thinned"]
+__all__ = [
+    "DownsampleMethod",
+    "bin_edges",
+    "check_method",
+    "even_edges",
+    "reduce_pieces",
+    "thinned",
+]
 
 COLUMNS_PER_PIXEL = 4  # points in time that are told apart where there are very many
 
@@ -62,11 +69,36 @@ def bin_edges(borders: ArrayLike, bins: int) -> NDArray[np.int64]:
     for first, length, share in zip(
         limits[:-1].tolist(), lengths.tolist(), shares.tolist(), strict=True
     ):
-        whole, rest = divmod(length, share)
-        steps = np.arange(share)  # step * length // share, without the large product
-        edges[at : at + share] = first + steps * whole + steps * rest // share
+        edges[at : at + share] = first + even_edges(length, share, 0, share)[:-1]
         at += share
     return edges
+
+
+def even_edges(length: int, bins: int, first: int, last: int) -> NDArray[np.int64]:
+    """Give the borders of bins [first, last) among those that cut a range evenly.
+
+    Parameters
+    ----------
+    length : int
+        Items of the whole range.
+    bins : int
+        Bins of the whole range, 1 or more.
+    first, last : int
+        Half-open range of bins that are wanted.
+
+    Returns
+    -------
+    ndarray of int64, shape (last - first + 1,)
+        Border j is at ``j * length // bins`` from the beginning of the range.
+
+    Examples
+    --------
+    >>> even_edges(10, 4, 1, 4)
+    array([ 2,  5,  7, 10])
+    """
+    whole, rest = divmod(length, bins)
+    steps = np.arange(first, last + 1)
+    return steps * whole + steps * rest // bins  # steps * length // bins, without large products
 
 
 def _shares(lengths: NDArray[np.int64], bins: int) -> NDArray[np.int64]:

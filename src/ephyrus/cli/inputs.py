@@ -12,6 +12,7 @@ from typing import Any
 from ephyrus.cli.console import note
 from ephyrus.cli.failures import Failure, Tally
 from ephyrus.errors import FormatError, MissingExtraError, NeoReadWriteError
+from ephyrus.folders import recognised, without_companions
 from ephyrus.recording import SNIFF_BYTES, Access, Format, Option, Progress, Recording
 from ephyrus.recording.declaration import by_keyword
 from ephyrus.recording.files import is_url
@@ -137,7 +138,8 @@ def find_sources(
             tally.fail(path, _nothing(folder, recursive))
         for source in inside:
             found.setdefault(source.path, source)
-    return _without_companions(list(found.values()), wanted)
+    kept = set(without_companions([source.path for source in found.values()], wanted))
+    return [source for source in found.values() if source.path in kept]
 
 
 def _is_recording(folder: Path, wanted: Format | None) -> bool:
@@ -145,12 +147,9 @@ def _is_recording(folder: Path, wanted: Format | None) -> bool:
     if wanted is not None and wanted.mode == "file":
         return False
     try:
-        matches = matches_of(str(folder))
+        return recognised(str(folder), wanted)
     except OSError:
         return False  # told when it is looked into
-    if wanted is None:
-        return bool(matches) and matches[0].confidence > BY_NAME
-    return any(match.format.name == wanted.name for match in matches)
 
 
 def _nothing(folder: Path, recursive: bool) -> Failure:
@@ -192,14 +191,11 @@ def _recognised(path: Path, wanted: Format | None, tally: Tally) -> bool:
     if not path.is_file():  # sockets, broken links
         return False
     try:
-        matches = matches_of(str(path))
+        fits = recognised(str(path), wanted)
     except OSError as error:
         tally.fail(str(path), error)
         return False
-    if wanted is None:
-        return bool(matches) and matches[0].confidence > BY_NAME
-    fits = any(match.format.name == wanted.name for match in matches)
-    return fits and path.suffix[1:].lower() in wanted.extensions
+    return fits and (wanted is None or path.suffix[1:].lower() in wanted.extensions)
 
 
 def _lost_file(path: Path) -> Failure | None:
@@ -231,38 +227,6 @@ def _lost_file(path: Path) -> Failure | None:
 
 def _declared(name: str) -> Format:
     return format_module(name).FORMAT
-
-
-def _without_companions(sources: list[Source], wanted: Format | None) -> list[Source]:
-    """Leave out files that belong to another one of the list (the .eeg of a .vhdr)."""
-    if len(sources) < 2:
-        return sources
-    formats = (
-        [format_module(name).FORMAT for name in format_names()] if wanted is None else [wanted]
-    )
-    there = {_key(source.path) for source in sources}
-    return [
-        source
-        for source in sources
-        if not any(_is_companion(source.path, each, there) for each in formats)
-    ]
-
-
-def _is_companion(path: str, declared: Format, there: set[tuple[str, str, str]]) -> bool:
-    """Tell whether the main file that a file belongs to is in the list."""
-    folder, stem, ending = _key(path)
-    if ending not in declared.companions:
-        return False
-    mains = set(declared.extensions) - set(declared.companions)
-    if not any((folder, stem, main) in there for main in mains):
-        return False
-    return any(match.format.name == declared.name for match in matches_of(path))
-
-
-def _key(path: str) -> tuple[str, str, str]:
-    """Folder, stem and ending, so that files of one recording share the first two."""
-    pure = PurePath(path)
-    return str(pure.parent), pure.stem.casefold(), pure.suffix[1:].lower()
 
 
 def open_source(path: str, how: How, progress: Progress | None = None) -> Recording:

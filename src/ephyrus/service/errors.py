@@ -31,12 +31,14 @@ STATUS_OF: Mapping[str, int] = {
     "does_not_exist": 404,
     "not_found": 404,
     "invalid_method": 405,
+    "request_timeout": 408,
     "has_collaborators": 409,
     "in_use": 409,
     "precondition_failed": 412,
     "too_large": 413,
     "range_not_satisfiable": 416,
     "too_many_requests": 429,
+    "internal_error": 500,
     "unavailable": 503,
 }
 """HTTP status of every type of message that reports a failure."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings"]
@@ -44,6 +44,134 @@ class Settings(BaseSettings):
     """Largest upload that is accepted."""
     max_request_bytes: int = 16 * 2**20
     """Largest body of a request that is not an upload."""
+    upload_idle_seconds: float = 60.0
+    """Seconds without a byte after which an upload is given up."""
+    upload_files: int = 1000
+    """Most files of one upload."""
+    max_array_bytes: int = 64 * 2**30
+    """Largest array, unpacked, that is taken out of an uploaded file."""
+    max_unpack_ratio: int = 200
+    """How many times larger than the file unpacked content may be (64 MiB always may)."""
+    archive_max_files: int = 10_000
+    """Most files that are unpacked from one archive."""
+    archive_max_bytes: int = 256 * 2**30
+    """Most bytes that are unpacked from one archive."""
+    child_memory_bytes: int = 1024 * 2**20
+    """Memory of the process that looks at an uploaded file, beyond what it starts with."""
+    child_seconds: float = 60.0
+    """Seconds that looking at an uploaded file may take (and another for every 20 MB)."""
+    convert_memory_bytes: int = 4 * 2**30
+    """Memory of the process that converts an uploaded file, beyond what it starts with."""
+    convert_seconds: float = 6 * 3600.0
+    """Seconds that the conversion of an uploaded file may take."""
+    child_processes: int = 2
+    """Most uploaded files that are looked at or converted at the same time by one process."""
+    worker_threads: int = 1
+    """Background jobs that this process does at the same time; 0: only `ephyrus worker` does."""
+    job_attempts: int = 3
+    """How often a background job is begun whose worker dies."""
+    job_lease_seconds: float = 60.0
+    """Seconds without a sign of life after which a worker is taken for dead."""
+    leftover_hours: float = 24.0
+    """Hours after which a stored file that nothing refers to is removed."""
+    dask: str = ""
+    """Address of a Dask scheduler that background jobs are handed to; empty: they are done here."""
+
+    # database
+    query_seconds: float = Field(default=30.0, gt=0)
+    """Seconds that one query (SQLite: one request's queries together) may take."""
+    lock_seconds: float = Field(default=30.0, gt=0)
+    """Seconds that a writer waits for others."""
+
+    # accounts: passwords
+    password_min_length: int = Field(default=10, ge=1)
+    """Fewest characters of a new password."""
+    password_time_cost: int = Field(default=3, ge=1)
+    """Passes of argon2 over its memory."""
+    password_memory_kib: int = Field(default=65_536, ge=8)
+    """Memory of one run of argon2."""
+    password_parallelism: int = Field(default=4, ge=1)
+    """Lanes of argon2."""
+    password_concurrency: int = Field(default=2, ge=1)
+    """Runs of argon2 at a time in one worker, so that logins cannot take all the memory."""
+    password_waiting: int = Field(default=8, ge=0)
+    """Logins that may wait for a run; further ones are told to come back (503)."""
+
+    # accounts: sessions
+    session_idle_seconds: int = Field(default=14 * 86_400, ge=1)
+    """A session ends when it was not used for so long."""
+    session_max_seconds: int = Field(default=90 * 86_400, ge=1)
+    """A session ends so long after the login, used or not."""
+    touch_seconds: int = Field(default=600, ge=1)
+    """The last use of a session or token is written down at most once in this time."""
+    token_max_seconds: int = Field(default=0, ge=0)
+    """Longest life of a bearer token; 0: tokens without an end are allowed."""
+
+    # accounts: limits on logins, each over `login_window_seconds`
+    login_window_seconds: int = Field(default=900, ge=1)
+    """A used-up allowance of attempts is full again after this time."""
+    login_attempts: int = Field(default=10, ge=1)
+    """Failed attempts on one user name from one address."""
+    login_attempts_name: int = Field(default=50, ge=1)
+    """Failed attempts on one user name from all addresses that the user never logged in from."""
+    login_attempts_address: int = Field(default=100, ge=1)
+    """Failed attempts from one address on all user names."""
+    login_rows: int = Field(default=100_000, ge=100)
+    """Most rows that are kept about attempts."""
+
+    # accounts: where requests may come from
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that the service is called by; none: any, or only the names of this machine while it
+    listens on a loopback address."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of other sites whose pages may change things with a visitor's session."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies whose ``X-Forwarded-*`` headers are believed."""
+
+    # accounts: OpenID Connect (extra ``oidc``)
+    oidc_issuer: str = ""
+    """Address of the provider; empty: no login through a provider."""
+    oidc_client_id: str = ""
+    """Name that the provider knows the service by."""
+    oidc_client_secret: SecretStr = SecretStr("")
+    """Secret shared with the provider; empty: a public client (PKCE alone)."""
+    oidc_redirect_uri: str = ""
+    """Address of ``/account/oidc/callback/`` as the provider knows it; empty: made from the
+    request's own host."""
+    oidc_scopes: tuple[str, ...] = ("openid", "profile", "email")
+    """Scopes that are asked for."""
+    oidc_algorithms: tuple[str, ...] = ("RS256", "ES256")
+    """Algorithms of signatures that are believed."""
+    oidc_first_login: Literal["refuse", "create"] = "refuse"
+    """What becomes of someone whom no user is linked to: refused, or a new user is made."""
+    oidc_name_claim: str = "preferred_username"
+    """Claim that a new user's name is taken from."""
+
+    # routes: limits of requests and answers
+    max_json_bytes: int = Field(default=4 * 2**20, ge=1024)
+    """Largest JSON body or form."""
+    receive_timeout: float = Field(default=30.0, gt=0)
+    """Seconds that a sender may pause within a body; a JSON body must come within this time."""
+    send_timeout: float = Field(default=60.0, gt=0)
+    """Seconds that a reader may take for one block (about 1 MiB) of a streamed answer."""
+    request_threads: int = Field(default=16, ge=1)
+    """Threads of a process for requests that wait for the database or read large arrays."""
+    cached_objects: int = Field(default=5000, ge=0)
+    """Objects that a process keeps as they were read from the database until something changes."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of other sites whose pages may read from the service (``*``: any, without the
+    visitor's session); none by default."""
+    inline_points: int = Field(default=100_000, ge=1)
+    """Most values that are put into an object itself (``format=json`` with ``q=data|full``)."""
+    cascade_objects: int = Field(default=2000, ge=1)
+    """Most objects that are shown in one object (``cascade=1``)."""
+    log_format: Literal["json", "text"] = "json"
+    """How logs are written."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged; requests are ``info``."""
+    metrics_public: bool = False
+    """Show ``/metrics`` to everybody; otherwise to requests from the same machine and to
+    administrators."""
 
     @property
     def database_url(self) -> str:

@@ -1,0 +1,228 @@
+"""Sends calls: connections, retries, and who is asking.
+
+A call that can be repeated is sent again when the connection fails or the service is busy, after
+pauses that double, or as long as the service says.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
+
+from ephyrus.client.calls import Call, Reply, Upload, refusal
+from ephyrus.errors import MissingExtraError, RemoteError, RemoteUnreachable
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = [
+    "TOKEN_VARIABLE",
+    "Access",
+    "base_address",
+    "http_library",
+    "pause_before",
+    "prepared",
+    "taken",
+    "unreachable",
+]
+
+TOKEN_VARIABLE = "EPHYRUS_TOKEN"  # noqa: S105 - the name of a variable
+BUSY = frozenset({429, 502, 503, 504})
+LONGEST_PAUSE = 30.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where a service is and who asks.
+
+    Attributes
+    ----------
+    address : str
+        ``http://host:port`` of the service, with a path if it does not lie at the root.
+    token : str
+        Bearer token; empty: that of the variable ``EPHYRUS_TOKEN``, if there is one.
+    retries : int
+        How often a repeatable call is sent again.
+    timeout : float
+        Seconds without a byte after which a connection is given up.
+    connections : int
+        Calls that run at the same time.
+    """
+
+    address: str
+    token: str = ""
+    retries: int = 4
+    timeout: float = 30.0
+    connections: int = 4
+
+    def headers(self) -> dict[str, str]:
+        """Give the headers of every call."""
+        token = self.token or os.environ.get(TOKEN_VARIABLE, "")
+        return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def http_library() -> Any:
+    """Import the HTTP library.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        import httpx2
+    except ImportError as error:
+        raise MissingExtraError("httpx2", "client", "The client of the data service") from error
+    return httpx2
+
+
+def base_address(address: str) -> str:
+    """Give the address of a service without its trailing slash.
+
+    Raises
+    ------
+    ValueError
+        If it is no http address.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f'the address of a service begins with "http://", not {address!r}')
+    return address.rstrip("/")
+
+
+def prepared(
+    client: httpx2.Client | httpx2.AsyncClient, call: Call, *, is_async: bool = False
+) -> httpx2.Request:
+    """Make the library's request of a call."""
+    keywords: dict[str, Any] = {"headers": dict(call.headers)}
+    if call.upload is not None:
+        body = Multipart(call.upload)
+        keywords["headers"] |= body.headers
+        keywords["content"] = body.later() if is_async else body
+    elif call.json is not None:
+        keywords["json"] = call.json
+    elif call.form is not None:
+        keywords["data"] = dict(call.form)
+    path, _, query = call.path.partition("?")
+    pairs: list[tuple[str, Any]] = parse_qsl(query, keep_blank_values=True)
+    pairs += call.params
+    return client.build_request(call.method, path, params=pairs or None, **keywords)
+
+
+def taken(response: httpx2.Response, body: bytes) -> Reply:
+    """Make the reply of a response.
+
+    Raises
+    ------
+    RemoteError
+        If the service refuses.
+    """
+    if response.status_code in BUSY:
+        raise _busy(response, body)
+    if response.status_code >= 400:
+        raise refusal(_shown(response), response.status_code, body)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(response.status_code, headers, body)
+
+
+def _shown(response: httpx2.Response) -> str:
+    """Give the address for a message (without the query, which may be long)."""
+    return str(response.request.url.copy_with(query=None))
+
+
+def pause_before(access: Access, call: Call, attempt: int, error: Exception) -> float | None:
+    """Tell how many seconds to wait before a call is sent again; None: it is not.
+
+    Parameters
+    ----------
+    access : Access
+        How often is enough.
+    call : Call
+        What failed.
+    attempt : int
+        Number of attempts before, 0 for the first.
+    error : Exception
+        How it failed.
+    """
+    if attempt >= access.retries or not call.is_repeatable:
+        return None
+    pause = min(LONGEST_PAUSE, 0.1 * 2.0**attempt * (1 + random.random()))  # noqa: S311
+    if isinstance(error, RemoteUnreachable):
+        return pause
+    if isinstance(error, BusyError):
+        return min(LONGEST_PAUSE, max(pause, error.retry_after))
+    return None
+
+
+class BusyError(RemoteError):
+    """The service is busy: later, the same call may succeed."""
+
+    retry_after: float = 0.0
+
+
+def _busy(response: httpx2.Response, body: bytes) -> BusyError:
+    """Make the error of an answer that asks to come again later."""
+    told = refusal(_shown(response), response.status_code, body)
+    error = BusyError(
+        told.address,
+        told.message,
+        status=told.status,
+        message_type=told.message_type,
+        details=told.details,
+    )
+    seconds = response.headers.get("retry-after", "")
+    error.retry_after = float(seconds) if seconds.isdecimal() else 0.0
+    return error
+
+
+def unreachable(access: Access, error: Exception) -> RemoteUnreachable:
+    """Make the error of a connection that failed."""
+    reason = str(error) or type(error).__name__
+    return RemoteUnreachable(
+        access.address, f"the service does not answer ({reason}); is it running at this address?"
+    )
+
+
+class Multipart:
+    """A multipart form with one file, sent piece by piece with a length known before.
+
+    Parameters
+    ----------
+    upload : Upload
+        The file and the fields.
+    """
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        boundary = uuid4().hex
+        name = upload.name.replace("\\", "_").replace('"', "%22")
+        name = "".join(c if c.isprintable() else "_" for c in name)
+        fields = "".join(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+            for key, value in upload.fields.items()
+        )
+        head = (
+            f'{fields}--{boundary}\r\nContent-Disposition: form-data; name="raw_file"; '
+            f'filename="{name}"\r\nContent-Type: application/octet-stream\r\n\r\n'
+        )
+        self._head = head.encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self.headers: Mapping[str, str] = {
+            "content-type": f"multipart/form-data; boundary={boundary}",
+            "content-length": str(len(self._head) + upload.size + len(self._tail)),
+        }
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        yield from self._upload.pieces()
+        yield self._tail
+
+    async def later(self) -> AsyncIterator[bytes]:
+        """Give the same pieces to a client that waits for none of them."""
+        for piece in self:
+            yield piece

@@ -1,0 +1,162 @@
+"""Where rows come from: the present or an earlier state, and what of it somebody may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Table,
+    and_,
+    false,
+    or_,
+    select,
+    true,
+)
+
+from ephyrus.service.db.schema import DELETED, LINKS, SHARES, TABLES, TAGGINGS, VERSIONS
+from ephyrus.service.principals import Principal
+from ephyrus.service.types import TYPES, ObjectType, Parent
+
+__all__ = ["Rows", "Snapshot", "field_parent", "id_style"]
+
+Condition = ColumnElement[bool]
+
+
+def field_parent(kind: ObjectType, name: str) -> Parent:
+    """Find a relation by the name of its field, which exists."""
+    return next(parent for parent in kind.parents if parent.name == name)
+
+
+def id_style(connection: Connection) -> str:
+    """Tell how ids of a database are printed."""
+    return str(connection.get_execution_options().get("id_style", "int"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a type in a statement.
+
+    Attributes
+    ----------
+    kind : ObjectType
+        The type.
+    table : FromClause
+        An alias of the table of present states or of the table of versions.
+    alive : condition
+        What rows of the table are meant.
+    is_present : bool
+        The table is that of present states.
+    """
+
+    kind: ObjectType
+    table: FromClause
+    alive: Condition
+    is_present: bool
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        """Give a column by name."""
+        return self.table.c[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of all objects at a time, as a principal may see it.
+
+    Parameters
+    ----------
+    principal : Principal
+        Who asks.
+    at_time : datetime or None
+        When, in UTC; None: now.
+    anonymous_read : bool
+        Those who are not logged in see what is public.
+    """
+
+    principal: Principal
+    at_time: datetime | None = None
+    anonymous_read: bool = True
+
+    @classmethod
+    def of(
+        cls, connection: Connection, principal: Principal, at_time: datetime | None = None
+    ) -> Snapshot:
+        """Make the snapshot for a connection's settings."""
+        options = connection.get_execution_options()
+        return cls(principal, at_time, bool(options.get("anonymous_read", True)))
+
+    def rows(self, kind: ObjectType | str) -> Rows:
+        """Give the rows of a type under a name of their own."""
+        kind = TYPES[kind] if isinstance(kind, str) else kind
+        if self.at_time is None:
+            table = TABLES[kind.name].alias()
+            return Rows(kind, table, table.c.current_state != DELETED, is_present=True)
+        table = VERSIONS[kind.name].alias()
+        return Rows(kind, table, self._holds(table), is_present=False)
+
+    def links(self, kind: ObjectType, parent: Parent) -> tuple[FromClause, Condition]:
+        """Give the table of a relation to several parents, and what rows of it hold."""
+        return self._dated(LINKS[kind.name, parent.name])
+
+    def taggings(self) -> tuple[FromClause, Condition]:
+        """Give the table of annotations, and what rows of it hold."""
+        return self._dated(TAGGINGS)
+
+    def visible(self, rows: Rows) -> Condition:
+        """Give the condition that the principal may read a row."""
+        if self.principal.is_admin:
+            return true()
+        return self.by_holder(rows, lambda table, kind: self._readable(table, kind))
+
+    def by_holder(
+        self, rows: Rows, make: Callable[[FromClause, ObjectType], Condition]
+    ) -> Condition:
+        """Give a condition on the object that holds the rights of a row: mostly the row itself.
+
+        Rights are not versioned: they are those of the present row, also of a deleted object.
+        """
+        if rows.kind.rights_from:
+            parent = field_parent(rows.kind, rows.kind.rights_from)
+            table = TABLES[parent.type].alias()
+            above = Rows(TYPES[parent.type], table, true(), is_present=True)
+            inner = self.by_holder(above, make)
+            return rows.column(f"{parent.name}_id").in_(select(table.c.id).where(inner))
+        if rows.is_present:
+            return make(rows.table, rows.kind)
+        present = TABLES[rows.kind.name].alias()
+        return rows.column("id").in_(select(present.c.id).where(make(present, rows.kind)))
+
+    def shared(self, table: FromClause, kind: ObjectType, *, level: int = 1) -> Condition:
+        """Give the condition that an object is shared with the principal directly."""
+        who: list[Condition] = [SHARES.c.user_id == self.principal.user_id]
+        if self.principal.groups:
+            who.append(SHARES.c.group_id.in_(sorted(self.principal.groups)))
+        objects = select(SHARES.c.object_id).where(
+            SHARES.c.type == kind.name, SHARES.c.level >= level, or_(*who)
+        )
+        return table.c.id.in_(objects)
+
+    def _readable(self, table: FromClause, kind: ObjectType) -> Condition:
+        """Give the condition that an object with rights of its own may be read."""
+        if self.principal.is_anonymous:
+            return table.c.safety_level == 1 if self.anonymous_read else false()
+        ways = [table.c.owner_id == self.principal.user_id, table.c.safety_level == 1]
+        if self.principal.friends:
+            friends = table.c.owner_id.in_(sorted(self.principal.friends))
+            ways.append(and_(table.c.safety_level == 2, friends))
+        return or_(*ways, self.shared(table, kind))
+
+    def _dated(self, table: Table) -> tuple[FromClause, Condition]:
+        """Give a table of relations and what rows of it hold at the time."""
+        named = table.alias()
+        return named, named.c.ends_at.is_(None) if self.at_time is None else self._holds(named)
+
+    def _holds(self, table: FromClause) -> Condition:
+        """Give the condition that a row holds at the time."""
+        after = or_(table.c.ends_at.is_(None), table.c.ends_at > self.at_time)
+        return and_(table.c.starts_at <= self.at_time, after)

@@ -1,0 +1,416 @@
+"""Where uploaded files and arrays are kept: a folder, or an object store.
+
+Files have random names that the store makes itself; nothing in a request ever names one. A file
+comes into being at once and whole: it is written under another name (or as parts that nobody sees),
+made durable, and only then has its key. It is never changed afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ephyrus._shared.extras import optional_module
+from ephyrus.recording.files import ByteSource, PreadSource
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ephyrus.service.settings import Settings
+
+__all__ = [
+    "ArrayStore",
+    "FolderStore",
+    "NewFile",
+    "ObjectSource",
+    "ObjectStore",
+    "open_store",
+]
+
+KEY = re.compile(r"[0-9a-f]{32}")
+UNFINISHED = ".unfinished"
+COPIED = 8 * 2**20  # bytes that are handed to an object store at a time
+
+# Without these the system would translate line ends, or hand the file on to child processes.
+_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+class NewFile(Protocol):
+    """A file that is being written; as a context manager it leaves nothing unless committed."""
+
+    key: str
+    size: int
+
+    def write(self, data: Any) -> None:
+        """Append bytes."""
+
+    def commit(self) -> str:
+        """Make the file durable and give its key."""
+
+    def abort(self) -> None:
+        """Take back what was written, unless it was committed."""
+
+    def __enter__(self) -> NewFile: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class ArrayStore(Protocol):
+    """Files by key, each written once."""
+
+    def create(self) -> NewFile:
+        """Begin a file under a new key."""
+
+    def adopt(self, path: Path) -> str:
+        """Take over a finished local file, which is gone afterwards; gives its key."""
+
+    def source(self, key: str) -> ByteSource:
+        """Open a file for reading; raises `FileNotFoundError` if there is none."""
+
+    def local_path(self, key: str) -> Path | None:
+        """Give the place of a file in the file system, or None if it has none there."""
+
+    def size(self, key: str) -> int:
+        """Give the length of a file; raises `FileNotFoundError` if there is none."""
+
+    def delete(self, key: str) -> None:
+        """Remove a file, if it is there."""
+
+    def keys(self, *, older_than: float = 0.0) -> Iterator[str]:
+        """List the files that were finished more than `older_than` seconds ago."""
+
+    def sweep(self, *, older_than: float) -> int:
+        """Remove files that nobody has written to for `older_than` seconds; gives how many."""
+
+
+def open_store(settings: Settings) -> ArrayStore:
+    """Open the store that the settings name.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is an object store and obstore is not installed.
+    """
+    if not settings.array_store:
+        return FolderStore(settings.data_folder / "arrays")
+    obstore = optional_module("obstore", "objectstore", "Keeping arrays in an object store")
+    optional_module("obstore.store", "objectstore", "Keeping arrays in an object store")
+    return ObjectStore(obstore.store.from_url(settings.array_store))
+
+
+def _new_key() -> str:
+    return secrets.token_hex(16)
+
+
+def _checked(key: str) -> str:
+    """Refuse anything that is not a key of ours, whatever a damaged database says."""
+    if KEY.fullmatch(key) is None:
+        raise FileNotFoundError(f"{key!r} is not a key of the array store")
+    return key
+
+
+class _Discarded:
+    """What both kinds of unfinished files do at the end of their block."""
+
+    def abort(self) -> None:
+        """Take back what was written, unless it was committed."""
+        raise NotImplementedError
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.abort()
+
+
+class NewFolderFile(_Discarded):
+    """A file that is being written beside its place."""
+
+    def __init__(self, store: FolderStore) -> None:
+        self.key = _new_key()
+        self.size = 0
+        self._store = store
+        self._path = store.unfinished / self.key
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
+        self._is_open = True
+
+    def __enter__(self) -> NewFolderFile:
+        return self
+
+    def write(self, data: Any) -> None:
+        """Append bytes."""
+        view = memoryview(data).cast("B")
+        while len(view):
+            done = os.write(self._descriptor, view)
+            self.size += done
+            view = view[done:]
+
+    def commit(self) -> str:
+        """Make the file durable and give its key."""
+        os.fsync(self._descriptor)
+        self._close()
+        self._store.take(self._path, self.key)
+        return self.key
+
+    def abort(self) -> None:
+        """Take back what was written, unless it was committed."""
+        self._close()
+        self._path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            os.close(self._descriptor)
+
+
+class FolderStore:
+    """Files in a folder, spread over two levels of folders by the beginning of their keys.
+
+    Parameters
+    ----------
+    root : Path
+        The folder; made if it is missing, readable by its owner only.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.unfinished = root / UNFINISHED
+        self.unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def create(self) -> NewFolderFile:
+        """Begin a file under a new key."""
+        return NewFolderFile(self)
+
+    def adopt(self, path: Path) -> str:
+        """Take over a finished local file, which is gone afterwards; gives its key.
+
+        A file of the same file system is moved, any other copied.
+        """
+        key = _new_key()
+        place = self.unfinished / key
+        try:
+            path.rename(place)
+        except OSError:
+            with path.open("rb") as source, self.create() as new:
+                shutil.copyfileobj(source, new, COPIED)
+                new.commit()
+            path.unlink()
+            return new.key
+        try:
+            _synced(place)
+            self.take(place, key)
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
+        return key
+
+    def take(self, path: Path, key: str) -> None:
+        """Give a durable file of the folder for unfinished ones its final place."""
+        place = self._path(key)
+        is_new = not place.parent.is_dir()
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        now = time.time()
+        os.utime(path, (now, now))  # its age counts from here
+        path.chmod(0o400)
+        path.rename(place)
+        _synced_folder(place.parent)
+        if is_new:
+            _synced_folder(place.parent.parent)
+            _synced_folder(self.root)
+
+    def source(self, key: str) -> PreadSource:
+        """Open a file for reading; raises `FileNotFoundError` if there is none."""
+        return PreadSource(self._path(key))
+
+    def local_path(self, key: str) -> Path | None:
+        """Give the place of a file in the file system."""
+        return self._path(key)
+
+    def size(self, key: str) -> int:
+        """Give the length of a file; raises `FileNotFoundError` if there is none."""
+        return self._path(key).stat().st_size
+
+    def delete(self, key: str) -> None:
+        """Remove a file, if it is there."""
+        self._path(key).unlink(missing_ok=True)
+
+    def keys(self, *, older_than: float = 0.0) -> Iterator[str]:
+        """List the files that were finished more than `older_than` seconds ago."""
+        latest = time.time() - older_than
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]")):
+            for path in sorted(folder.iterdir()):
+                if KEY.fullmatch(path.name) and _modified(path) <= latest:
+                    yield path.name
+
+    def sweep(self, *, older_than: float) -> int:
+        """Remove files that nobody has written to for `older_than` seconds; gives how many."""
+        latest = time.time() - older_than
+        removed = 0
+        for path in self.unfinished.iterdir():
+            if _modified(path) <= latest:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def _path(self, key: str) -> Path:
+        _checked(key)
+        return self.root / key[:2] / key[2:4] / key
+
+
+def _modified(path: Path) -> float:
+    """Give when a file was last written; one that has just been removed is as new as can be."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
+
+
+def _synced(path: Path) -> None:
+    """Make the content of a file durable."""
+    descriptor = os.open(path, (os.O_RDWR if os.name == "nt" else os.O_RDONLY) | _FLAGS)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _synced_folder(path: Path) -> None:
+    """Make the names in a folder durable, where the system has a way to do that."""
+    if os.name != "nt":
+        _synced(path)
+
+
+class ObjectSource(ByteSource):
+    """An object, read by ranges."""
+
+    def __init__(self, store: Any, path: str) -> None:
+        self._store = store
+        self._path = path
+        self._obstore = optional_module("obstore", "objectstore", "Reading from an object store")
+        super().__init__(path, int(self._obstore.head(store, path)["size"]))
+
+    def _read(self, offset: int, count: int) -> bytes:
+        if count == 0:
+            return b""
+        got = self._obstore.get_range(self._store, self._path, start=offset, length=count)
+        return bytes(got)
+
+    def _array(self, offset: int, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
+        return np.frombuffer(self._read(offset, count * dtype.itemsize), dtype)
+
+
+class NewObject(_Discarded):
+    """An object that is being sent in parts; it is there when all of them have arrived."""
+
+    def __init__(self, store: Any, path: str, key: str) -> None:
+        self.key = key
+        self.size = 0
+        self._store = store
+        self._path = path
+        self._obstore = optional_module("obstore", "objectstore", "Writing to an object store")
+        self._writer = self._obstore.open_writer(store, path, buffer_size=COPIED, max_concurrency=2)
+        self._is_open = True
+
+    def __enter__(self) -> NewObject:
+        return self
+
+    def write(self, data: Any) -> None:
+        """Append bytes."""
+        view = memoryview(data).cast("B")
+        for start in range(0, len(view), COPIED):
+            self._writer.write(view[start : start + COPIED])
+        self.size += len(view)
+
+    def commit(self) -> str:
+        """Send the last part and give the key."""
+        self._is_open = False
+        self._writer.close()
+        return self.key
+
+    def abort(self) -> None:
+        """Take back what was written, unless it was committed."""
+        if self._is_open:
+            self._is_open = False
+            # The only way to end the parts that are under way is to end the object.
+            with suppress(OSError):
+                self._writer.close()
+            with suppress(FileNotFoundError):
+                self._obstore.delete(self._store, self._path)
+
+
+class ObjectStore:
+    """Files in an object store (S3, GCS, Azure), through obstore.
+
+    Parameters
+    ----------
+    store : obstore store
+        Bucket and prefix.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._obstore = optional_module("obstore", "objectstore", "Keeping arrays in one")
+
+    def create(self) -> NewObject:
+        """Begin an object under a new key."""
+        key = _new_key()
+        return NewObject(self._store, self._path(key), key)
+
+    def adopt(self, path: Path) -> str:
+        """Send a finished local file, which is removed afterwards; gives its key."""
+        with path.open("rb") as source, self.create() as new:
+            shutil.copyfileobj(source, new, COPIED)
+            new.commit()
+        path.unlink()
+        return new.key
+
+    def source(self, key: str) -> ObjectSource:
+        """Open an object for reading; raises `FileNotFoundError` if there is none."""
+        return ObjectSource(self._store, self._path(key))
+
+    def local_path(self, key: str) -> Path | None:
+        """Objects have no place in the file system."""
+        return None
+
+    def size(self, key: str) -> int:
+        """Give the length of an object; raises `FileNotFoundError` if there is none."""
+        return int(self._obstore.head(self._store, self._path(key))["size"])
+
+    def delete(self, key: str) -> None:
+        """Remove an object, if it is there."""
+        with suppress(FileNotFoundError):
+            self._obstore.delete(self._store, self._path(key))
+
+    def keys(self, *, older_than: float = 0.0) -> Iterator[str]:
+        """List the objects that were finished more than `older_than` seconds ago."""
+        latest = time.time() - older_than
+        for batch in self._obstore.list(self._store):
+            for found in batch:
+                name = str(found["path"]).rpartition("/")[2]
+                if KEY.fullmatch(name) and found["last_modified"].timestamp() <= latest:
+                    yield name
+
+    def sweep(self, *, older_than: float) -> int:
+        """Leave unfinished uploads to the store, which has rules of its own for their life."""
+        return 0
+
+    def _path(self, key: str) -> str:
+        _checked(key)
+        return f"{key[:2]}/{key[2:4]}/{key}"

@@ -1,0 +1,201 @@
+"""Finds recordings below the files and folders that are served, and notices what changes.
+
+Folders are walked as ``ephyrus identify -r`` does: hidden names are left out, a recording of
+several files counts once, a folder may be a recording itself. Links are not followed out of the
+folder that is served. What a file is, is asked once: as long as its size and time stay, looking
+again costs one call of the system for each file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ephyrus.folders import best_match, without_companions
+from ephyrus.recording import Format
+from ephyrus.registry import format_named
+
+__all__ = ["Found", "Scan", "Scanner", "is_inside"]
+
+MOST_FILES = 200_000  # looked at in one walk
+MOST_DEPTH = 40  # folders within folders
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A recording, not opened yet.
+
+    Attributes
+    ----------
+    path : str
+        Its main file or folder, absolute.
+    root : str
+        The folder that is served; nothing outside of it is read.
+    format : str
+        Name of the format; empty: none fits.
+    """
+
+    path: str
+    root: str
+    format: str
+
+    @property
+    def name(self) -> str:
+        """The path below the folder that is served."""
+        return Path(self.path).relative_to(self.root).as_posix()
+
+
+@dataclass(slots=True)
+class Scan:
+    """What was found.
+
+    Attributes
+    ----------
+    found : dict of str to Found
+        Recordings by path.
+    problems : list of (str, str)
+        Paths that could not be looked at, and why.
+    """
+
+    found: dict[str, Found] = field(default_factory=dict)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Scanner:
+    """Looks for recordings, again and again.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files and folders.
+    format : str, optional
+        Only recordings of this format.
+    options : mapping
+        Options of the format, for all of them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a path is not there.
+    ValueError
+        If there is no such format.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        *,
+        format: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.wanted: Format | None = None if format is None else format_named(format).FORMAT
+        self.options = dict(options or {})
+        self.paths = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]  # noqa: PTH100
+        for path in self.paths:
+            if not path.exists():
+                raise FileNotFoundError(f"{path}: no such file or folder")
+        self._known: dict[str, tuple[tuple[int, int], str]] = {}
+        self._kept: tuple[list[Any], list[str]] = [], []  # of the last walk
+
+    def scan(self) -> Scan:
+        """Look at everything once."""
+        result, seen = Scan(), set[str]()
+        roots: dict[str, str] = {}
+        for path in self.paths:
+            if path.is_dir() and not self._format(path, seen, result):
+                names = self._within(path, seen, result)
+            else:
+                names = [(str(path), str(path.parent))]
+                self._format(path, seen, result)
+            roots = dict(names) | roots
+        for kept in self._mains(list(roots)):
+            found = Found(kept, roots[kept], self._known.get(kept, ((0, 0), ""))[1])
+            result.found[kept] = found
+        self._known = {path: known for path, known in self._known.items() if path in seen}
+        return result
+
+    def _mains(self, paths: list[str]) -> list[str]:
+        """Leave out files that belong to another one; ask again only where something changed."""
+        now = [(path, self._known.get(path)) for path in paths]
+        if now != self._kept[0]:
+            self._kept = now, without_companions(paths, self.wanted)
+        return self._kept[1]
+
+    def _within(self, root: Path, seen: set[str], result: Scan) -> list[tuple[str, str]]:
+        """Walk a folder."""
+        found, inside = [], os.path.realpath(root)
+        for number, path in enumerate(self._walk(root, seen, result)):
+            if number >= MOST_FILES:
+                result.problems.append((str(root), f"only {MOST_FILES:,} files are looked at"))
+                break
+            if path.is_symlink() and not is_inside(str(path), inside):
+                log.info("%s leads out of the folder that is served; it is left out", path)
+                continue
+            if self._format(path, seen, result):
+                found.append((str(path), str(root)))
+        return found
+
+    def _walk(self, root: Path, seen: set[str], result: Scan) -> Iterator[Path]:
+        """Give files, and folders that are recordings, by name."""
+
+        def tell(error: OSError) -> None:
+            result.problems.append((str(error.filename), error.strerror or str(error)))
+
+        depth = len(root.parts)
+        for base, folders, names in os.walk(root, onerror=tell):
+            here = Path(base)
+            visible = sorted(name for name in folders if not name.startswith("."))
+            folders[:] = []
+            for name in visible:
+                folder = here / name
+                if folder.is_symlink():
+                    continue
+                if self._format(folder, seen, result):
+                    yield folder
+                elif len(folder.parts) - depth <= MOST_DEPTH:
+                    folders.append(name)
+            yield from (here / name for name in sorted(names) if not name.startswith("."))
+
+    def _format(self, path: Path, seen: set[str], result: Scan) -> str:
+        """Tell the format of a file or folder; empty: it is no recording."""
+        name = str(path)
+        seen.add(name)
+        try:
+            status = path.stat()
+            state = status.st_size, status.st_mtime_ns
+            known = self._known.get(name)
+            if known is None or known[0] != state:
+                known = self._known[name] = state, self._looked_at(path)
+        except OSError as error:
+            if path.exists():
+                result.problems.append((name, error.strerror or str(error)))
+            return ""
+        return known[1]
+
+    def _looked_at(self, path: Path) -> str:
+        if path.is_dir():
+            if self.wanted is not None and self.wanted.mode == "file":
+                return ""
+        elif not path.is_file():
+            return ""
+        if self.wanted is not None and path in self.paths and path.is_file():
+            return self.wanted.name
+        match = best_match(str(path), self.wanted)
+        if match is None:
+            return ""
+        if self.wanted is not None and not path.is_dir():
+            is_named = path.suffix[1:].lower() in self.wanted.extensions
+            return match.format.name if is_named else ""
+        return match.format.name
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Tell whether a path, after all links, lies in a folder (whose own links are followed)."""
+    real = os.path.realpath(path)
+    return os.path.commonpath([real, os.path.realpath(folder)]) == os.path.realpath(folder)

@@ -1,0 +1,269 @@
+"""Keeps the catalog in step with the files that are served.
+
+One pass of `Registrar.sync` opens what is new, opens again what changed, and forgets what is gone.
+Recordings that did not change keep their objects, with their ids, from one start to the next.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from ephyrus.errors import Cancelled, EphyrusError
+from ephyrus.recording import Progress
+from ephyrus.service.catalog.bulk import insert_tree, remove_recording, replace_recording
+from ephyrus.service.inplace.catalog import (
+    Entry,
+    add_entry,
+    change_entry,
+    entries_below,
+    level_keys,
+    remove_entry,
+)
+from ephyrus.service.inplace.discover import Found, Scan, Scanner, is_inside
+from ephyrus.service.inplace.files import State, files_of, is_unchanged, opened, state_of
+from ephyrus.service.inplace.mapping import rows_of
+from ephyrus.service.inplace.pool import Recipe, RecordingPool
+
+if TYPE_CHECKING:
+    from ephyrus.service.db.engine import Database
+    from ephyrus.service.files.store import ArrayStore
+
+__all__ = ["Event", "Registrar"]
+
+SETTLED_NS = 1_500_000_000  # a file that changes all the time is read again when it rests so long
+NOTHING = State(0, 0)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What was done with a recording.
+
+    Attributes
+    ----------
+    kind : {"ready", "failed", "gone"}
+        What it is now.
+    name : str
+        Its path below the folder that is served.
+    message : str
+        Why it failed.
+    objects : int
+        How many objects it has.
+    again : bool
+        It was known before, and changed.
+    """
+
+    kind: Literal["ready", "failed", "gone"]
+    name: str
+    message: str = ""
+    objects: int = 0
+    again: bool = False
+
+
+class Registrar:
+    """Registers recordings.
+
+    Parameters
+    ----------
+    database : Database
+        The catalog.
+    scanner : Scanner
+        What is served.
+    owner_id : int
+        Who owns the objects.
+    store : ArrayStore
+        Holds the levels of arrays, which go with their recording.
+    pool : RecordingPool, optional
+        Recordings that are open in this process.
+    tell : callable, optional
+        Is told of each `Event`.
+    progress : Progress, optional
+        Is told of long walks through files; may cancel them.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        scanner: Scanner,
+        owner_id: int,
+        store: ArrayStore,
+        *,
+        pool: RecordingPool | None = None,
+        tell: Callable[[Event], None] = lambda event: None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.database = database
+        self.scanner = scanner
+        self.owner_id = owner_id
+        self.store = store
+        self.pool = pool
+        self.tell = tell
+        self.progress = progress
+        self.problems: list[tuple[str, str]] = []
+        self._entries: dict[str, Entry] | None = None
+
+    def sync(self) -> bool:
+        """Make one pass; tells whether anything was done.
+
+        Raises
+        ------
+        ServiceError
+            If the database does not answer.
+        Cancelled
+            If the progress says so.
+        """
+        scan = self.scanner.scan()
+        self.problems = scan.problems
+        known = self._known(scan)
+        gone = [path for path in known if path not in scan.found]
+        todo = [
+            found
+            for path, found in scan.found.items()
+            if path not in known or self._is_to_be_read(found, known[path])
+        ]
+        for path in gone:
+            self._forget(known.pop(path))
+        self._announce([found for found in todo if found.path not in known], known)
+        for found in todo:
+            self._register(found, known)
+        return bool(gone or todo)
+
+    def _known(self, scan: Scan) -> dict[str, Entry]:
+        """Give what the catalog has of the folders that are served (read once)."""
+        if self._entries is None:
+            named = {str(path) for path in self.scanner.paths}
+            roots = named | {found.root for found in scan.found.values()}
+            with self.database.reading() as connection:
+                entries = entries_below(connection, roots)
+            self._entries = {
+                path: entry
+                for path, entry in entries.items()
+                if path in named or entry.root in named
+            }
+        return self._entries
+
+    def _is_to_be_read(self, found: Found, entry: Entry) -> bool:
+        """Tell whether a recording changed, and rests."""
+        recipe = entry.recipe
+        if entry.status == "waiting" or recipe.options != self.scanner.options:
+            return True
+        if entry.status == "ready" and recipe.format != found.format:
+            return True
+        if is_unchanged(recipe.files, recipe.state):
+            return False
+        try:
+            latest = state_of([found.path]).modified_ns
+        except OSError:
+            return True  # what is wrong will be told
+        return abs(time.time_ns() - latest) > SETTLED_NS
+
+    def _announce(self, new: list[Found], known: dict[str, Entry]) -> None:
+        """Note new recordings, so that one can see how many wait to be opened."""
+        if not new:
+            return
+        with self.database.writing() as connection:
+            for found in new:
+                number = add_entry(connection, found.path, found.root)
+                recipe = Recipe(number, found.path, found.format, {}, (), NOTHING)
+                known[found.path] = Entry(recipe, found.root, "waiting")
+
+    def _register(self, found: Found, known: dict[str, Entry]) -> None:
+        """Open a recording and put its objects into the catalog, or note why that fails."""
+        before = known[found.path]
+        try:
+            entry, objects = self._opened(found, before)
+        except Cancelled:
+            raise
+        except (EphyrusError, OSError, ValueError, MemoryError, RecursionError) as error:
+            self._failed(found, known, error)
+            return
+        known[found.path] = entry
+        if self.pool is not None:
+            self.pool.forget(entry.recipe.id)
+        again = before.status == "ready"
+        self.tell(Event("ready", found.name, objects=objects, again=again))
+
+    def _opened(self, found: Found, before: Entry) -> tuple[Entry, int]:
+        """Open a recording and write its objects."""
+        if not found.format:
+            raise ValueError("none of the formats recognises it (`ephyrus formats` lists them)")
+        options = self.scanner.options
+        recording, files = opened(found.path, found.format, options, progress=self.progress)
+        with recording:
+            paths = files_of(files, recording.format)
+            self._check_inside(found, paths)
+            state = state_of(paths)
+            number = before.recipe.id
+            recipe = Recipe(number, found.path, found.format, options, tuple(paths), state)
+            entry = Entry(recipe, found.root, "ready")
+            rows = list(
+                rows_of(recording, recording_id=number, name=found.name, version=state.modified_ns)
+            )
+        with self.database.writing() as connection:
+            levels = level_keys(connection, number)
+            if before.status == "ready":
+                ids = replace_recording(connection, self.owner_id, number, rows)
+            else:
+                ids = insert_tree(connection, self.owner_id, rows, recording_id=number)
+            blocks = [ids[row.key] for row in rows if row.type == "block"]
+            change_entry(connection, entry, blocks)
+        self._delete(levels)
+        return entry, len(rows)
+
+    def _check_inside(self, found: Found, paths: list[str]) -> None:
+        """Refuse a recording whose files are links that lead out of the folder."""
+        folders = {found.root}
+        if found.path in {str(path) for path in self.scanner.paths}:
+            folders.add(os.path.dirname(os.path.realpath(found.path)))  # noqa: PTH120
+        for path in paths:
+            if not any(is_inside(path, folder) for folder in folders):
+                raise ValueError(f"{os.path.basename(path)} is a link out of the folder")  # noqa: PTH119
+
+    def _failed(self, found: Found, known: dict[str, Entry], error: BaseException) -> None:
+        """Note that a recording cannot be read."""
+        before = known[found.path]
+        message = str(error) or type(error).__name__
+        try:
+            state = state_of([found.path])
+        except OSError:
+            state = NOTHING
+        recipe = replace(
+            before.recipe,
+            format=found.format,
+            options=self.scanner.options,
+            files=(found.path,),
+            state=state,
+        )
+        known[found.path] = entry = Entry(recipe, found.root, "failed", message)
+        with self.database.writing() as connection:
+            levels = level_keys(connection, recipe.id)
+            if before.status == "ready":
+                remove_recording(connection, recipe.id)
+            change_entry(connection, entry)
+        self._delete(levels)
+        if self.pool is not None:
+            self.pool.forget(recipe.id)
+        log.debug("%s", found.path, exc_info=error)
+        self.tell(Event("failed", found.name, message))
+
+    def _forget(self, entry: Entry) -> None:
+        """Take a recording out of the catalog that is not there any more."""
+        with self.database.writing() as connection:
+            levels = level_keys(connection, entry.recipe.id)
+            remove_recording(connection, entry.recipe.id)
+            remove_entry(connection, entry.recipe.id)
+        self._delete(levels)
+        if self.pool is not None:
+            self.pool.forget(entry.recipe.id)
+        name = Found(entry.recipe.path, entry.root, entry.recipe.format).name
+        self.tell(Event("gone", name))
+
+    def _delete(self, keys: list[str]) -> None:
+        for key in keys:
+            self.store.delete(key)

@@ -1,0 +1,250 @@
+"""Reading objects with all that is shown of them, and keeping what was read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ephyrus.service.catalog import annotation, reading
+from ephyrus.service.catalog.records import ArrayRow, Record
+from ephyrus.service.errors import ServiceError
+from ephyrus.service.routes.envelope import Facts, present
+from ephyrus.service.routes.parts import array_view, inline_values
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from ephyrus.service.routes.call import Call, Service
+    from ephyrus.service.routes.options import Options
+
+__all__ = ["Loaded", "Loader", "load_many", "load_one", "show_one"]
+
+_DEEPEST = 16  # levels of children within children
+_AT_ONCE = 500  # objects that are read with one page of queries
+
+Key = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Objects with what belongs to them.
+
+    Attributes
+    ----------
+    records : tuple of Record
+        The objects.
+    arrays : mapping
+        Rows of the table of arrays by id of the datafile.
+    pairs : mapping
+        Properties and values by type and id of the object, where they are shown.
+    below : mapping
+        Objects below the first one by type and id, where they are shown.
+    """
+
+    records: tuple[Record, ...]
+    arrays: dict[int, ArrayRow] = field(default_factory=dict)
+    pairs: dict[Key, Sequence[tuple[Record, Record]]] = field(default_factory=dict)
+    below: dict[Key, Record] = field(default_factory=dict)
+
+
+class Loader:
+    """What was read of single objects, as long as nothing changes in the catalog.
+
+    Parameters
+    ----------
+    most : int
+        Objects that are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: dict[Hashable, tuple[Any, Loaded]] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, service: Service) -> Loader:
+        """Give the one of this process."""
+        return service.part("objects", lambda each: cls(each.settings.cached_objects))
+
+    def known(self, key: Hashable, stamp: Any) -> Loaded | None:
+        """Give what was read under the same state of the catalog; else None."""
+        found = self._kept.get(key)
+        return found[1] if found is not None and found[0] == stamp else None
+
+    def keep(self, key: Hashable, stamp: Any, loaded: Loaded) -> None:
+        """Keep what was read."""
+        with self._lock:
+            while len(self._kept) >= max(self._most, 1):
+                self._kept.pop(next(iter(self._kept)))
+            if self._most:
+                self._kept[key] = (stamp, loaded)
+
+
+def load_one(call: Call, kind: str, number: int, options: Options) -> Loaded:
+    """Read one object with what belongs to it."""
+    with call.service.database.reading() as conn:
+        record = reading.get(
+            conn, call.principal, kind, number, at_time=options.at_time, detail=options.detail
+        )
+        loaded = Loaded((record,))
+        if options.cascade:
+            _load_below(conn, call, loaded, options)
+        _load_rest(conn, call, loaded, options)
+    return loaded
+
+
+def load_many(
+    conn: Connection, call: Call, records: Sequence[Record], options: Options
+) -> Loaded:
+    """Read what belongs to the objects of a list."""
+    loaded = Loaded(tuple(records))
+    _load_rest(conn, call, loaded, options)
+    return loaded
+
+
+def _load_below(conn: Connection, call: Call, loaded: Loaded, options: Options) -> None:
+    """Read all objects below the first one, level by level."""
+    most = call.service.settings.cascade_objects
+    level: Iterable[Record] = loaded.records
+    for _ in range(_DEEPEST):
+        wanted = _children_of(level, loaded.below)
+        if not wanted:
+            return
+        if len(loaded.below) + sum(map(len, wanted.values())) > most:
+            raise _too_many(most)
+        found: list[Record] = []
+        for kind, ids in wanted.items():
+            for first in range(0, len(ids), _AT_ONCE):
+                found += reading.get_many(
+                    conn,
+                    call.principal,
+                    kind,
+                    ids[first : first + _AT_ONCE],
+                    at_time=options.at_time,
+                    detail=options.detail,
+                ).values()
+        loaded.below.update({(each.type, each.id): each for each in found})
+        level = found
+    raise ServiceError(
+        "too_large", f"The tree is more than {_DEEPEST} levels deep; ask for its parts."
+    )
+
+
+def _children_of(records: Iterable[Record], known: Mapping[Key, Record]) -> dict[str, list[int]]:
+    """Give the children that have not been read, by type."""
+    wanted: dict[str, dict[int, None]] = {}
+    for record in records:
+        for kind, ids in (record.children or {}).items():
+            fresh = (number for number in ids if (kind, number) not in known)
+            wanted.setdefault(kind, {}).update(dict.fromkeys(fresh))
+    return {kind: list(ids) for kind, ids in wanted.items() if ids}
+
+
+def _too_many(most: int) -> ServiceError:
+    return ServiceError(
+        "too_large",
+        f"There are more than {most} objects below this one; leave cascade=1 out, or ask for its "
+        "parts.",
+        details={"limit": most},
+    )
+
+
+def _load_rest(conn: Connection, call: Call, loaded: Loaded, options: Options) -> None:
+    """Read arrays and annotations of all objects."""
+    if options.shown.level == "link":
+        return
+    everything = (*loaded.records, *loaded.below.values())
+    arrays = {ref.datafile_id for each in everything for ref in each.arrays.values() if ref}
+    if arrays:
+        loaded.arrays = dict(reading.arrays_of(conn, sorted(arrays)))
+    if options.shown.level != "full":
+        return
+    by_type: dict[str, list[int]] = {}
+    for each in everything:
+        by_type.setdefault(each.type, []).append(each.id)
+    for kind, ids in by_type.items():
+        for first in range(0, len(ids), _AT_ONCE):
+            part = ids[first : first + _AT_ONCE]
+            pairs = annotation.pairs_of(conn, call.principal, kind, part)
+            loaded.pairs.update({(kind, number): found for number, found in pairs.items()})
+
+
+@dataclass(slots=True)
+class _Budget:
+    """How many objects may still be shown in one."""
+
+    left: int
+    most: int
+
+    def take(self) -> None:
+        """Count one object."""
+        self.left -= 1
+        if self.left < 0:
+            raise _too_many(self.most)
+
+
+def show_one(
+    call: Call,
+    loaded: Loaded,
+    record: Record,
+    options: Options,
+    *,
+    listed: bool,
+    budget: _Budget | None = None,
+) -> dict[str, Any]:
+    """Present an object as a request asks for it.
+
+    Parameters
+    ----------
+    call : Call
+        The request.
+    loaded : Loaded
+        What was read.
+    record : Record
+        One of the objects in it.
+    options : Options
+        What is shown.
+    listed : bool
+        It is one of a list: a window that misses it is no failure.
+    budget : optional
+        How many objects may still be nested.
+
+    Returns
+    -------
+    dict
+        The object as it stands in ``selected``.
+
+    Raises
+    ------
+    ServiceError
+        The window misses the object (400), or too much is asked for (413).
+    """
+    if options.shown.level == "link":
+        return present(record, options.shown)
+    facts = Facts(arrays=loaded.arrays, pairs=loaded.pairs.get((record.type, record.id), ()))
+    if not options.request.is_plain:
+        facts.view = array_view(call, record, loaded.arrays, options, listed=listed)
+    if options.is_inline and not listed:
+        facts.values = inline_values(call, record, loaded.arrays, facts.view)
+    if options.cascade:
+        most = call.service.settings.cascade_objects
+        budget = budget or _Budget(most, most)
+        facts.nested = _nested(call, loaded, record, options, budget)
+    return present(record, options.shown, facts)
+
+
+def _nested(
+    call: Call, loaded: Loaded, record: Record, options: Options, budget: _Budget
+) -> dict[str, list[dict[str, Any]]]:
+    """Present the children of an object."""
+    nested: dict[str, list[dict[str, Any]]] = {}
+    for kind, ids in (record.children or {}).items():
+        items = nested.setdefault(kind, [])
+        for number in ids:
+            child = loaded.below.get((kind, number))
+            if child is not None:
+                budget.take()
+                items.append(show_one(call, loaded, child, options, listed=True, budget=budget))
+    return nested

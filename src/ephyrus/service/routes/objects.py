@@ -1,0 +1,218 @@
+"""Reading objects: one, a list, and what belongs to one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from ephyrus.service.catalog import annotation, history, reading, rights
+from ephyrus.service.catalog.query import ListQuery, parse_moment
+from ephyrus.service.errors import ServiceError
+from ephyrus.service.routes.answers import Answer
+from ephyrus.service.routes.caching import cache_headers, list_tag, quoted, revalidate
+from ephyrus.service.routes.envelope import (
+    LIST_TEXT,
+    Shown,
+    message,
+    moment_text,
+    present,
+    selection,
+)
+from ephyrus.service.routes.loading import Loaded, Loader, load_many, load_one, show_one
+from ephyrus.service.routes.options import Options, read_options
+from ephyrus.service.routes.parts import reads_arrays
+from ephyrus.service.types import TYPES, ObjectType, find
+
+if TYPE_CHECKING:
+    from ephyrus.service.catalog.records import Page
+    from ephyrus.service.routes.call import Call
+
+__all__ = [
+    "kind_of",
+    "list_objects",
+    "read_acl",
+    "read_annotations",
+    "read_history",
+    "show",
+]
+
+
+def kind_of(call: Call) -> ObjectType:
+    """Give the type of object that an address names.
+
+    Raises
+    ------
+    ServiceError
+        There is none (404 ``not_found``).
+    """
+    if call.route.kind:
+        return TYPES[call.route.kind]
+    category, name = call.route.tag, call.path["type"]
+    kind = find(category, name)
+    if kind is None:
+        raise ServiceError("not_found", f"There is no type {name[:60]!r} in {category}.")
+    return kind
+
+
+async def show(call: Call) -> Answer:
+    """Show one object."""
+    kind = kind_of(call)
+    number = call.id
+    options = read_options(call, kind, listed=False)
+    loader = Loader.of(call.service)
+    key = (call.principal, kind.name, number, options.detail, options.cascade, options.at_time,
+           options.shown.level == "full")  # fmt: skip
+    loaded = loader.known(key, call.stamp)
+    if loaded is None:
+        loaded = await call.thread(load_one, call, kind.name, number, options)
+        loader.keep(key, call.stamp, loaded)
+    record = loaded.records[0]
+    tag = quoted(record.guid, _normal(options, loaded))
+    public = record.safety_level == 1 and call.service.settings.anonymous_read
+    same = revalidate(call, tag, record.modified, public=public)
+    if same is not None:
+        return same
+    headers = cache_headers(tag, record.modified, public=public)
+    if options.cascade or (not options.request.is_plain and reads_arrays(record, options)):
+        return await call.thread(_shown, call, loaded, options, headers)
+    return _shown(call, loaded, options, headers)
+
+
+def _normal(options: Options, loaded: Loaded) -> str:
+    """Say what an answer depends on beside the version of its object."""
+    if not options.cascade:
+        return options.normal
+    below = " ".join(each.guid for each in loaded.below.values())
+    return f"{options.normal} {below}"
+
+
+def _shown(call: Call, loaded: Loaded, options: Options, headers: dict[str, str]) -> Answer:
+    item = show_one(call, loaded, loaded.records[0], options, listed=False)
+    return selection(call, [item], headers=headers)
+
+
+def list_objects(call: Call) -> Answer:
+    """Show a part of the list of objects of a type."""
+    kind = kind_of(call)
+    options = read_options(call, kind, listed=True)
+    style = call.service.settings.id_style
+    query = ListQuery.parse(call.query.pairs, style=style)
+    query = replace(query, count=call.query.flag("count", default=True))
+    with call.service.database.reading() as conn:
+        page = reading.select(conn, call.principal, kind.name, query, detail=options.detail)
+        loaded = load_many(conn, call, page.records, options)
+    span = f"{page.offset} {page.total} {page.next_cursor}"
+    normal = f"{call.principal.username} {kind.name} {options.normal} {span}"
+    tag = list_tag((each.guid for each in page.records), normal)
+    same = revalidate(call, tag)
+    if same is not None:
+        return same
+    items = [show_one(call, loaded, each, options, listed=True) for each in page.records]
+    links = _page_links(call, query, page)
+    headers = cache_headers(tag, public=False)
+    if links:
+        headers["Link"] = ", ".join(f'<{link}>; rel="{name}"' for name, link in links.items())
+    return selection(
+        call,
+        items,
+        offset=page.offset,
+        headers=headers,
+        total=page.total,
+        first=links.get("first"),
+        previous=links.get("prev"),
+        next=links.get("next"),
+        next_cursor=page.next_cursor,
+    )
+
+
+def _page_links(call: Call, query: ListQuery, page: Page) -> dict[str, str]:
+    """Give the addresses of the pages around one, by their relation to it."""
+    kept = [
+        (name, value)
+        for name, value in call.query.pairs
+        if name not in ("offset", "cursor")
+    ]
+    links = {"first": _address(call, kept)}
+    if query.cursor is not None:
+        if page.next_cursor is not None:
+            links["next"] = _address(call, [*kept, ("cursor", page.next_cursor)])
+        return links
+    size = query.max_results
+    if page.offset and size:
+        before = max(page.offset - size, 0)
+        links["prev"] = _address(call, [*kept, ("offset", str(before))] if before else kept)
+    if page.has_more and size:
+        links["next"] = _address(call, [*kept, ("offset", str(page.offset + size))])
+    return links
+
+
+def _address(call: Call, pairs: list[tuple[str, str]]) -> str:
+    path = call.scope.get("raw_path") or call.scope["path"].encode("utf-8")
+    text: str = path.partition(b"?")[0].decode("latin-1")
+    return f"{text}?{urlencode(pairs)}" if pairs else text
+
+
+def read_acl(call: Call) -> Answer:
+    """Show who may do what with an object."""
+    kind = kind_of(call)
+    with call.service.database.reading() as conn:
+        found = rights.acl(conn, call.principal, kind.name, call.id)
+    return acl_answer(call, found, "object_selected", "Here are the rights of the object.")
+
+
+def acl_answer(call: Call, found: Any, message_type: str, text: str) -> Answer:
+    """Make the answer that shows the rights of an object."""
+    return message(
+        call,
+        message_type,
+        text,
+        safety_level=found.safety_level,
+        shared_with=dict(found.shared_with),
+        shared_with_groups=dict(found.groups),
+    )
+
+
+def read_annotations(call: Call) -> Answer:
+    """Show the properties and values that an object is annotated with."""
+    kind = kind_of(call)
+    options = read_options(call, kind, listed=False)
+    with call.service.database.reading() as conn:
+        found = annotation.pairs(
+            conn, call.principal, kind.name, call.id, at_time=options.at_time
+        )
+    brief = Shown("info", style=options.shown.style)
+    pairs = [[present(above, brief), present(value, brief)] for above, value in found]
+    return message(
+        call,
+        "metadata_found" if pairs else "no_metadata_found",
+        "Here is the metadata of the object." if pairs else "The object has no metadata.",
+        metadata=pairs,
+    )
+
+
+def read_history(call: Call) -> Answer:
+    """Show the versions of an object."""
+    kind = kind_of(call)
+    call.query.check_names(frozenset({"start_date", "end_date"}))
+    start, end = call.query.one("start_date"), call.query.one("end_date")
+    with call.service.database.reading() as conn:
+        versions = history.versions(
+            conn,
+            call.principal,
+            kind.name,
+            call.id,
+            start=None if start is None else parse_moment(start),
+            end=None if end is None else parse_moment(end),
+        )
+    items = [
+        {
+            "guid": each.guid,
+            "starts_at": moment_text(each.starts_at),
+            "ends_at": moment_text(each.ends_at),
+            "user": each.user,
+            "changed": list(each.changed),
+        }
+        for each in versions
+    ]
+    return selection(call, items, text=LIST_TEXT)
