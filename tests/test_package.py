@@ -15,8 +15,11 @@ HEAVY = {"h5py", "scipy", "matplotlib", "dask", "xarray", "pandas", "fsspec", "r
 
 
 def module_names():
-    found = pkgutil.walk_packages(ephyrus.__path__, "ephyrus.")
-    return sorted(module.name for module in found if not module.name.endswith("__main__"))
+    """Name all modules but those that other programs run as scripts."""
+    found = {module.name for module in pkgutil.walk_packages(ephyrus.__path__, "ephyrus.")}
+    return sorted(
+        name for name in found if not name.endswith("__main__") and ".migrations." not in name
+    )
 
 
 def loaded_by(statement):

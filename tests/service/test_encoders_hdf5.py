@@ -141,9 +141,7 @@ def test_any_numbers_name_and_attributes(reader, array, name, attributes):
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    labels=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9))
-)
+@given(labels=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9)))
 def test_any_texts(reader, labels):
     array = np.array([label.encode() for label in labels], dtype="S40")
     values, _attributes, _chunks, text, _dtype = reader(encode(part_of(array)).read_all())[GUID]
@@ -162,7 +160,7 @@ def test_the_same_as_a_file_of_h5py(reader):
     with h5py.File(file, "w") as root:
         for name, array in arrays.items():
             dtype = h5py.string_dtype("utf-8", 5) if array.dtype.kind == "S" else array.dtype
-            dataset = root.create_dataset(name, data=array, dtype=dtype)
+            dataset = root.create_dataset(name, data=array.astype(dtype))
             dataset.attrs.update({"units": "mV", "count": 3, "rate": 0.5, "empty": ""})
     with h5py.File(file, "r") as theirs:
         for name, array in arrays.items():
@@ -199,9 +197,9 @@ def test_texts_and_names_of_any_length(reader, length):
     """The heap of texts at, below and above its least size; attributes of more than 64 KiB."""
     name = "n" * length
     attributes = {f"text{number}": "ü" * (length // 2 + number) for number in range(9)}
-    values, found, *_others = reader(
-        encode(part_of(np.arange(3.0), name, attributes)).read_all()
-    )[name]
+    values, found, *_others = reader(encode(part_of(np.arange(3.0), name, attributes)).read_all())[
+        name
+    ]
     np.testing.assert_array_equal(values, [0.0, 1.0, 2.0])
     assert found == attributes
 

@@ -30,6 +30,7 @@ from ephyrus.cli.params import (
     complete_written,
 )
 from ephyrus.cli.program import Commands
+from ephyrus.cli.service import app as service_commands
 
 if TYPE_CHECKING:
     from ephyrus.cli.inputs import How
@@ -391,4 +392,91 @@ def formats(
     return run(name, as_json=as_json)
 
 
+@app.command(
+    epilog=_examples(
+        "ephyrus serve recordings/                 all recordings below a folder",
+        "ephyrus serve session.vhdr day2/ --port 8000",
+        "ephyrus serve raw.bin -f rawbinarysignal -O nb_channel=64 -O sampling_rate=30kHz",
+        "",
+        "The files stay where they are and are not changed. 'ephyrus service --help' tells of a",
+        "service with users of its own.",
+    )
+)
+def serve(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Recordings: files, or folders with everything below them.",
+            show_default=False,
+        ),
+    ],
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65_535,
+            help="Port (default: 8420, or the next that is free; 0: any).",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at.", metavar="ADDRESS")
+    ] = "127.0.0.1",
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Others than this machine may ask (see --host)."),
+    ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=256, help="Processes that answer.")
+    ] = 1,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="ADDRESS",
+            help="Another database than the embedded one (postgresql+psycopg://...).",
+            show_default=False,
+        ),
+    ] = None,
+    data_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-folder",
+            metavar="FOLDER",
+            help="Where the list of objects and overviews are kept (default: the user's own data "
+            "folder, a part for each set of FILEs).",
+            show_default=False,
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Show one request and its answer, and stop.")
+    ] = False,
+    format: FormatOption = None,
+    option: OptionOption = None,
+    quiet: QuietOption = False,
+) -> int:
+    """Show recordings to programs over HTTP, where they lie: objects, and any window of any signal.
+
+    The address and a token are printed at the start; recordings appear as they are opened, and what
+    changes on disk is noticed. Nobody else can reach the service, unless you say so.
+    """
+    from ephyrus.cli.serve import Wanted, run
+
+    wanted = Wanted(
+        host,
+        port,
+        allow_remote,
+        workers,
+        database or "",
+        data_folder,
+        once,
+        format,
+        assignments(option, "--option"),
+    )
+    return run(files, wanted, quiet=quiet)
+
+
 app.add_typer(nix_commands, name="nix")
+app.add_typer(service_commands, name="service")

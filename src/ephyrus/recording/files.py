@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
 from ephyrus.errors import FormatError, TruncatedError
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 Access = Literal["mmap", "pread"]
+
+GAP_BYTES = 8 * 2**10  # of many places: copying so much costs less than asking once more
 
 # What systems say of names that no file can have; names in headers may be anything.
 _IMPOSSIBLE = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
@@ -117,6 +120,44 @@ class ByteSource(ABC):
         result = self._array(offset, item, count)
         result.flags.writeable = False
         return result
+
+    def gather(self, offsets: NDArray[np.int64], nbytes: int) -> NDArray[np.uint8]:
+        """Copy as many bytes from each of many places.
+
+        Parameters
+        ----------
+        offsets : ndarray of int64, shape (places,)
+            First byte of each; not decreasing.
+        nbytes : int
+            How many.
+
+        Returns
+        -------
+        ndarray of uint8, shape (places, nbytes)
+
+        Raises
+        ------
+        TruncatedError
+            If the file ends before the last place does; nothing is allocated then.
+        """
+        if len(offsets) == 0:
+            return np.empty((0, nbytes), np.uint8)
+        first, last = int(offsets[0]), int(offsets[-1])
+        self._check(first, last - first + nbytes, None)
+        if last - first <= len(offsets) * (nbytes + GAP_BYTES):
+            whole = self._array(first, np.dtype("u1"), last - first + nbytes)
+            if nbytes == 0:
+                return np.empty((len(offsets), 0), np.uint8)
+            found: NDArray[np.uint8] = sliding_window_view(whole, nbytes)[offsets - first]
+            return found
+        data = b"".join(self._ranges(offsets.tolist(), nbytes))
+        if len(data) != len(offsets) * nbytes:
+            raise TruncatedError(self.name, "the file became shorter while it was read")
+        return np.frombuffer(data, np.uint8).reshape(len(offsets), nbytes)
+
+    def _ranges(self, offsets: list[int], nbytes: int) -> list[bytes]:
+        """Copy ranges that were checked."""
+        return [self._read(offset, nbytes) for offset in offsets]
 
     def head(self, count: int) -> bytes:
         """Copy the first `count` bytes, or fewer where the file is shorter."""
@@ -215,6 +256,12 @@ class PreadSource(ByteSource):
                 )
             done += got
         return buffer.view(dtype)
+
+    def _ranges(self, offsets: list[int], nbytes: int) -> list[bytes]:
+        if not hasattr(os, "pread"):
+            return super()._ranges(offsets, nbytes)
+        pread, file = os.pread, self._file.fileno()
+        return [pread(file, nbytes, offset) for offset in offsets]
 
     def _read_into(self, view: memoryview, offset: int) -> int:
         if hasattr(os, "preadv"):

@@ -190,7 +190,7 @@ class Application:
         except Exception as error:
             _LOG.exception("the service cannot start")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
+            raise
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()
@@ -252,7 +252,11 @@ class Application:
         """Find out who asks, and whether the route is for them at all."""
         route, service = call.route, call.service
         if route.access != "open":
-            call.stamp = service.database.changes()
+            database = service.database
+            # the embedded database tells in 5 us; a server on the network may keep one waiting
+            call.stamp = (
+                database.changes() if database.is_sqlite else await call.thread(database.changes)
+            )
             principal = service.authenticator.cached(call.scope, call.stamp)
             if principal is None:
                 principal = await call.thread(

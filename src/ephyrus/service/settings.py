@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
 
-__all__ = ["Settings"]
+__all__ = ["FILE_VARIABLE", "Settings"]
+
+FILE_VARIABLE = "EPHYRUS_SERVICE_SETTINGS"
+"""Variable of the environment that names the settings file."""
 
 
 def _data_folder() -> Path:
@@ -21,10 +25,22 @@ class Settings(BaseSettings):
     """What an administrator sets.
 
     Each setting is read from the environment variable ``EPHYRUS_SERVICE_<NAME>``, else from the
-    settings file, else it has the default given here.
+    settings file (TOML) that ``EPHYRUS_SERVICE_SETTINGS`` names, else it has the default given
+    here.
     """
 
     model_config = SettingsConfigDict(env_prefix="EPHYRUS_SERVICE_", extra="forbid", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: Any, **sources: Any) -> tuple[Any, ...]:
+        """Give the places that settings come from, those that win first."""
+        path = os.environ.get(FILE_VARIABLE, "")
+        ordered = sources["init_settings"], sources["env_settings"]
+        if not path:
+            return ordered
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{FILE_VARIABLE}: there is no settings file {path}")
+        return (*ordered, TomlConfigSettingsSource(settings_cls, path))
 
     data_folder: Path = Field(default_factory=_data_folder)
     """Folder of the embedded database and of the arrays on disk."""
@@ -44,8 +60,6 @@ class Settings(BaseSettings):
     """Largest upload that is accepted."""
     max_request_bytes: int = 16 * 2**20
     """Largest body of a request that is not an upload."""
-    upload_idle_seconds: float = 60.0
-    """Seconds without a byte after which an upload is given up."""
     upload_files: int = 1000
     """Most files of one upload."""
     max_array_bytes: int = 64 * 2**30

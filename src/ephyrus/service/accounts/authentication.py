@@ -159,7 +159,7 @@ def _unix_time(moment: datetime) -> float:
     return moment.replace(tzinfo=UTC).timestamp()
 
 
-def _principal(conn: Connection, row: Row[Any], *, by_cookie: bool) -> Principal:
+def _principal(conn: Connection, row: Row[*tuple[Any, ...]], *, by_cookie: bool) -> Principal:
     scopes = scopes_from_text(row.scopes)
     return Principal(
         row.user_id,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ephyrus.service.accounts.names import checked_name, normal_name
+from ephyrus.service.accounts.names import as_id, checked_name, normal_name
 from ephyrus.service.accounts.tables import GROUP, GROUP_MEMBER, USER
 from ephyrus.service.errors import ServiceError
 
@@ -30,7 +30,6 @@ __all__ = [
 ]
 
 _MAX_DESCRIPTION = 1000
-_MOST_IDS = 2**63 - 1
 _GROUPS = select(GROUP).where(GROUP.c.is_link.is_(False))
 
 
@@ -49,11 +48,9 @@ def _group(row: Row[Any]) -> Group:
 
 def find(conn: Connection, which: str | int) -> Group | None:
     """Find a group by id, or by name in any spelling; None: there is none."""
-    is_id = isinstance(which, int) or (which.isascii() and which.isdecimal())
+    group_id = as_id(which)
     condition = (
-        GROUP.c.id == min(int(which), _MOST_IDS)
-        if is_id
-        else GROUP.c.name == normal_name(str(which))
+        GROUP.c.name == normal_name(str(which)) if group_id is None else GROUP.c.id == group_id
     )
     row = conn.execute(_GROUPS.where(condition)).one_or_none()
     return None if row is None else _group(row)
@@ -130,10 +127,12 @@ def create(conn: Connection, name: str, *, description: str = "") -> Group:
     }
     try:
         with conn.begin_nested():
-            group_id = conn.execute(insert(GROUP).values(**values)).inserted_primary_key[0]
+            group_id = conn.execute(
+                insert(GROUP).values(**values).returning(GROUP.c.id)
+            ).scalar_one()
     except IntegrityError:
         raise _taken(values["name"]) from None
-    return get(conn, int(group_id))
+    return get(conn, group_id)
 
 
 def change(

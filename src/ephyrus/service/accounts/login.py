@@ -83,6 +83,24 @@ class Logins:
             ``invalid_credentials``, ``too_many_requests``, ``unavailable``.
         """
         name = normal_name(username[:_MAX_TYPED])
+        user_id = self.check_password(name, password, network=network)
+        return LoggedIn(name, self.begin(user_id, former=former))
+
+    def check_password(self, name: str, password: str, *, network: str) -> int:
+        """Demand a user's password, as `by_password` does, and give the user's id.
+
+        Parameters
+        ----------
+        name : str
+            User name in its normal form.
+        password, network : str
+            As for `by_password`.
+
+        Raises
+        ------
+        ServiceError
+            ``invalid_credentials``, ``too_many_requests``, ``unavailable``.
+        """
         self.limits.take(name, network)
         with self._database.reading() as conn:
             found = users.stored_password(conn, name)
@@ -95,7 +113,7 @@ class Logins:
             if renewed is not None:
                 conn.execute(update(USER).where(USER.c.id == user_id).values(password=renewed))
             self.limits.give_back(conn, name, network)
-        return LoggedIn(name, self.begin(user_id, former=former))
+        return user_id
 
     def by_token(self, token: str, *, network: str, former: str = "") -> LoggedIn:
         """Log a user in with a bearer token, so that a browser can be used where there is one.

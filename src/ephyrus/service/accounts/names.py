@@ -6,12 +6,22 @@ import unicodedata
 
 from ephyrus.service.errors import ServiceError
 
-__all__ = ["MAX_NAME", "checked_name", "normal_name"]
+__all__ = ["MAX_NAME", "as_id", "checked_name", "normal_name"]
 
 MAX_NAME = 64
 """Most characters of a name."""
 
 _MARKS = frozenset("._-@+")
+_MOST_ID = 2**63 - 1
+
+
+def as_id(who: str | int) -> int | None:
+    """Give the id that is meant, or None where a name is meant: no name is a number."""
+    if isinstance(who, str):
+        if not (who.isascii() and who.isdecimal()):
+            return None
+        who = int(who[:20])
+    return max(-1, min(who, _MOST_ID))
 
 
 def normal_name(name: str) -> str:
@@ -30,6 +40,8 @@ def normal_name(name: str) -> str:
     str
         The normal form; any text is accepted, since unknown names must be handled like known ones.
     """
+    # neither database stores these, so that no name has them
+    name = name.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
     folded = unicodedata.normalize("NFKC", name).casefold()
     return unicodedata.normalize("NFKC", folded).strip()
 

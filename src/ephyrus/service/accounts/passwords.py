@@ -79,7 +79,7 @@ class Passwords:
         if name and normal.casefold() == name.casefold():
             raise _refusal("must not be the user's name")
         with self._run():
-            return self._hasher.hash(normal)
+            return self._hasher.hash(_bytes(normal))
 
     def verify(self, stored: str | None, password: str) -> bool:
         """Tell whether a password is the one that was hashed.
@@ -102,7 +102,7 @@ class Passwords:
         text = _normal(password)[: MAX_PASSWORD + 1]
         with self._run():
             try:
-                self._hasher.verify(self._nobodys if stored is None else stored, text)
+                self._hasher.verify(self._nobodys if stored is None else stored, _bytes(text))
             except (VerificationError, InvalidHashError):
                 return False
         return stored is not None
@@ -112,7 +112,7 @@ class Passwords:
         if not self._hasher.check_needs_rehash(stored):
             return None
         with self._run():
-            return self._hasher.hash(_normal(password))
+            return self._hasher.hash(_bytes(_normal(password)))
 
     @contextmanager
     def _run(self) -> Iterator[None]:
@@ -132,6 +132,11 @@ class Passwords:
 def _normal(password: str) -> str:
     # the same characters typed on another machine may come composed differently
     return unicodedata.normalize("NFC", password)
+
+
+def _bytes(text: str) -> bytes:
+    # a terminal may hand over bytes that are no UTF-8; they may be part of a password
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _hash_of_nobody(settings: Settings) -> str:

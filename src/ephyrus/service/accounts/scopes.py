@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.principals import Principal, Scope
@@ -46,7 +45,7 @@ def parse_scopes(values: Iterable[object]) -> frozenset[Scope]:
                 f"There is no scope {value!r}; choose of read, write, admin.",
                 details={"scopes": f"unknown: {value!r}"},
             )
-        found |= _IMPLIED[cast("Scope", value)]
+        found |= _IMPLIED[value]
     if not found:
         raise ServiceError(
             "bad_parameter",

@@ -120,8 +120,7 @@ def issue(
             f"There are {own} tokens already; revoke those that are no longer used.",
             details={"tokens": f"at most {MOST_TOKENS}"},
         )
-    token_id = conn.execute(insert(TOKEN).values(**values)).inserted_primary_key[0]
-    row = conn.execute(select(TOKEN).where(TOKEN.c.id == token_id)).one()
+    row = conn.execute(insert(TOKEN).values(**values).returning(*TOKEN.c)).one()
     return text, _token(row)
 
 

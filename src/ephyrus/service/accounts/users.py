@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ephyrus.service.accounts.names import checked_name, normal_name
+from ephyrus.service.accounts.names import as_id, checked_name, normal_name
 from ephyrus.service.accounts.tables import SESSION, TOKEN, USER
 from ephyrus.service.errors import ServiceError
 
@@ -30,7 +30,6 @@ __all__ = [
 
 _MAX_FULL_NAME = 200
 _MAX_EMAIL = 254
-_MOST_IDS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def _user(row: Row[Any]) -> User:
 
 def find(conn: Connection, who: str | int) -> User | None:
     """Find a user by id, or by name in any spelling; None: there is none."""
-    user_id = _as_id(who)
+    user_id = as_id(who)
     condition = USER.c.name == normal_name(str(who)) if user_id is None else USER.c.id == user_id
     row = conn.execute(select(*_COLUMNS).where(condition)).one_or_none()
     return None if row is None else _user(row)
@@ -110,13 +109,6 @@ def get(conn: Connection, who: str | int) -> User:
     if user is None:
         raise ServiceError("does_not_exist", "There is no such user.", details={"user": str(who)})
     return user
-
-
-def _as_id(who: str | int) -> int | None:
-    """Give the id that is meant, or None where it is a name (a name is never a number)."""
-    if isinstance(who, int):
-        return min(who, _MOST_IDS)
-    return min(int(who), _MOST_IDS) if who.isascii() and who.isdecimal() else None
 
 
 def listing(
@@ -211,14 +203,14 @@ def create(
     }
     try:
         with conn.begin_nested():  # a name that is taken must not spoil the transaction
-            user_id = conn.execute(insert(USER).values(**values)).inserted_primary_key[0]
+            user_id = conn.execute(insert(USER).values(**values).returning(USER.c.id)).scalar_one()
     except IntegrityError:
         raise ServiceError(
             "bad_parameter",
             f"There is a user {values['name']!r} already.",
             details={"name": "taken"},
         ) from None
-    return get(conn, int(user_id))
+    return get(conn, user_id)
 
 
 def change(conn: Connection, user_id: int, changes: Mapping[str, Any]) -> User:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, extract, or_
+from sqlalchemy import BigInteger, ColumnElement, Double, and_, bindparam, extract, func, literal, or_
 
 from ephyrus.service.catalog.values import parse_moment
 from ephyrus.service.db.functions import contains, matches
 from ephyrus.service.db.patterns import PatternError, compiled
 from ephyrus.service.errors import ServiceError
 
-__all__ = ["ALIASES", "LOOKUPS", "Column", "apply", "refused", "split_list"]
+__all__ = ["ALIASES", "LOOKUPS", "NAMES", "Column", "apply", "refused", "split_list"]
 
 Condition = ColumnElement[bool]
 _MOST_VALUES = 10_000
@@ -101,6 +102,13 @@ def _value(column: Column, text: str) -> Any:
     return (_READ[column.kind] if column.read is str else column.read)(text)
 
 
+def _bound(value: Any) -> Any:
+    """Give numbers a type of their own: that of the column might be too small for them."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    return literal(value, Double() if isinstance(value, float) else BigInteger())
+
+
 def _successor(text: str) -> str | None:
     """Give the smallest text behind all that begin with `text`; None: there is none."""
     for position in range(len(text) - 1, -1, -1):
@@ -116,7 +124,7 @@ def _exact(column: Column, text: str) -> Condition:
     value = _value(column, text)
     if isinstance(value, datetime) and not value.microsecond:
         return _range_of(column, value, value + timedelta(seconds=1))
-    return column.plain == value
+    return column.plain == _bound(value)
 
 
 def _range_of(column: Column, low: datetime, end: datetime) -> Condition:
@@ -130,7 +138,11 @@ def _in(column: Column, text: str) -> Condition:
         raise ValueError
     if column.kind == "moment":
         return or_(*(_exact(column, part) for part in parts)) if parts else column.plain.in_([])
-    return column.plain.in_([_value(column, part) for part in parts])
+    values = [_value(column, part) for part in parts]
+    if column.kind != "number":
+        return column.plain.in_(values)
+    kind = Double() if any(isinstance(value, float) for value in values) else BigInteger()
+    return column.plain.in_(bindparam(None, values, expanding=True, type_=kind))
 
 
 def _isnull(column: Column, text: str) -> Condition:
@@ -139,15 +151,12 @@ def _isnull(column: Column, text: str) -> Condition:
 
 def _compare(name: str, column: Column, text: str) -> Condition:
     value = _value(column, text)
-    if name == "gt":
-        return column.plain > value
-    if name == "gte":
-        return column.plain >= value
-    if name == "lt":
-        return column.plain < value
-    if isinstance(value, datetime) and not value.microsecond:
-        return column.plain < value + timedelta(seconds=1)
-    return column.plain <= value
+    if name in {"gt", "lte"} and isinstance(value, datetime) and not value.microsecond:
+        end = value + timedelta(seconds=1)
+        return column.plain >= end if name == "gt" else column.plain < end
+    compare = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
+    condition: Condition = compare[name](column.plain, _bound(value))
+    return condition
 
 
 def _range(column: Column, text: str) -> Condition:
@@ -185,8 +194,6 @@ def _startswith(fold: bool, column: Column, text: str) -> Condition:  # noqa: FB
 
 
 def _endswith(fold: bool, column: Column, text: str) -> Condition:  # noqa: FBT001
-    from sqlalchemy import func
-
     plain, value = _cased(column, text, fold)
     return func.substr(plain, func.length(plain) - len(value) + 1) == value
 
@@ -274,7 +281,3 @@ def apply(key: str, column: Column, lookup: str, text: str) -> Condition:
     except (ValueError, OverflowError):
         raise refused(key, f"has a value that cannot be read: {text[:60]!r}") from None
 
-
-def names_of(kinds: Sequence[str]) -> str:
-    """List names for a message."""
-    return ", ".join(sorted(kinds))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 from importlib import import_module
@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from ephyrus.service.encoders.body import Body, Buffer, streamed
-from ephyrus.service.encoders.negotiation import weighted
+from ephyrus.service.encoders.negotiation import REMEMBERED, weighted
 
 __all__ = ["AVAILABLE", "choose", "compress", "compressed", "encoded"]
 
@@ -70,8 +70,7 @@ def _compressor(coding: str) -> _Compressor:
     raise ValueError(msg)
 
 
-@lru_cache(maxsize=512)
-def choose(accept_encoding: str | None, available: Sequence[str] = AVAILABLE) -> str | None:
+def choose(accept_encoding: str | None, available: tuple[str, ...] = AVAILABLE) -> str | None:
     """Choose a content coding.
 
     Parameters
@@ -90,6 +89,13 @@ def choose(accept_encoding: str | None, available: Sequence[str] = AVAILABLE) ->
     """
     if not accept_encoding:
         return "identity"
+    if len(accept_encoding) <= REMEMBERED:
+        return _known_choice(accept_encoding, available)
+    return _choice(accept_encoding, available)
+
+
+def _choice(accept_encoding: str, available: tuple[str, ...]) -> str | None:
+    """Choose by a header that is not empty."""
     weights = dict(weighted(accept_encoding))
     weights.setdefault("gzip", weights.get("x-gzip", -1.0))
     if weights["gzip"] < 0:
@@ -105,6 +111,9 @@ def choose(accept_encoding: str | None, available: Sequence[str] = AVAILABLE) ->
         return None if refused else "identity"
     # without a weight of its own, no coding is what remains when nothing else is wanted
     return "identity" if weights.get("identity", 0.0) > best_weight else best
+
+
+_known_choice = lru_cache(maxsize=256)(_choice)
 
 
 def compressed(blocks: Iterable[Buffer], coding: str) -> Iterator[bytes]:

@@ -97,5 +97,6 @@ def _write_compressed(part: ArrayPart, filters: dict[str, Any], file: IO[bytes])
                 dataset.attrs[name] = value
         first = 0
         for block in checked_blocks(part, rows=rows):
-            dataset[first : first + len(block)] = block.view(dtype)  # h5py asks for the tag of UTF-8
+            # the view has h5py's tag of UTF-8, without which it refuses to write texts
+            dataset[first : first + len(block)] = block.view(dtype)
             first += len(block)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from ephyrus.service.errors import ServiceError
 
-__all__ = ["accepts", "choose_format", "format_of", "weighted"]
+__all__ = ["REMEMBERED", "accepts", "choose_format", "format_of", "weighted"]
 
 FORMAT_NAMES = {
     "hdf5": "hdf5",
@@ -27,11 +27,14 @@ _FORMAT_OF_TYPE = {
     "application/x-npy": "npy",
     "application/octet-stream": "raw",
     "application/vnd.apache.arrow.stream": "arrow",
+    "application/zip": "zarr",
     "text/csv": "csv",
 }
 
+REMEMBERED = 256
+"""Characters of the longest header whose reading is kept: long ones are not a program's habit."""
 
-@lru_cache(maxsize=512)
+
 def weighted(header: str) -> tuple[tuple[str, float], ...]:
     """Read a header of names with weights (``Accept``, ``Accept-Encoding``).
 
@@ -137,10 +140,9 @@ def choose_format(value: str | None, accept: str | None) -> str:
         return format_of(value)
     if not accept:
         return "hdf5"
-    return _by_accept(accept)
+    return _by_known_accept(accept) if len(accept) <= REMEMBERED else _by_accept(accept)
 
 
-@lru_cache(maxsize=512)
 def _by_accept(accept: str) -> str:
     """Choose by the header alone."""
     best, best_weight, no_wish = "hdf5", 0.0, 0.0
@@ -151,3 +153,6 @@ def _by_accept(accept: str) -> str:
         elif name in {"*/*", "application/*"}:
             no_wish = max(no_wish, weight)
     return best if best_weight >= no_wish else "hdf5"
+
+
+_by_known_accept = lru_cache(maxsize=256)(_by_accept)

@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from ephyrus.registry import all_formats
 from ephyrus.service.files import frames
 from ephyrus.service.files.inside.tasks import perform
 
@@ -188,6 +189,7 @@ def main(arguments: list[str]) -> None:
         sys.stdout.buffer.write(json.dumps(perform(request)).encode())
         sys.stdout.buffer.flush()
         os._exit(0)
+    all_formats()  # imports them once for all tasks
     Nursery(socket.socket(fileno=int(arguments[0]))).serve()
     os._exit(0)
 

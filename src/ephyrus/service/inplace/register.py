@@ -47,19 +47,19 @@ class Event:
 
     Attributes
     ----------
-    kind : {"ready", "failed", "gone"}
-        What it is now.
+    kind : {"found", "ready", "failed", "gone"}
+        What it is now; "found": recordings are about to be opened.
     name : str
         Its path below the folder that is served.
     message : str
         Why it failed.
     objects : int
-        How many objects it has.
+        How many objects it has (found: how many recordings there are).
     again : bool
         It was known before, and changed.
     """
 
-    kind: Literal["ready", "failed", "gone"]
+    kind: Literal["found", "ready", "failed", "gone"]
     name: str
     message: str = ""
     objects: int = 0
@@ -130,6 +130,8 @@ class Registrar:
         for path in gone:
             self._forget(known.pop(path))
         self._announce([found for found in todo if found.path not in known], known)
+        if todo:
+            self.tell(Event("found", "", objects=len(todo)))
         for found in todo:
             self._register(found, known)
         return bool(gone or todo)

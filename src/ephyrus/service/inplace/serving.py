@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +27,7 @@ __all__ = ["FolderService"]
 
 INTERVAL = 2.0  # seconds between looking at the disk
 SHARE = 20  # looking may take a twentieth of the time
+LAST_IN_LINE = 15  # priority of building levels (19 is the lowest)
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +117,7 @@ class FolderService:
 
     def _overviews(self) -> None:
         """Build levels when the recordings are listed, and then for what is new."""
+        _yield_to_others()
         while not self._first.wait(0.2):
             if self._stop.is_set():
                 return
@@ -138,3 +142,10 @@ class FolderService:
             pass
         except (EphyrusError, OSError) as error:
             log.warning("%s: %s", what, error)
+
+
+def _yield_to_others() -> None:
+    """Let this thread run when nothing else wants to (Linux has priorities of threads)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST_IN_LINE)

@@ -103,6 +103,7 @@ def window_part(low: float | None, high: float | None, by: int | str) -> str:
 
 def _plain(value: float) -> str:
     """Write a number so that it comes back as it is, whole numbers without a point."""
+    value = float(value)
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
 
 

@@ -5,7 +5,6 @@ A unit is stored and returned exactly as it was sent; only the comparison ignore
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
@@ -169,7 +168,7 @@ def finite(exact: Fraction) -> float:
     try:
         return float(exact)
     except OverflowError:
-        return math.copysign(sys.float_info.max, exact)
+        return sys.float_info.max if exact > 0 else -sys.float_info.max
 
 
 @lru_cache(maxsize=4096)
@@ -189,4 +188,4 @@ def samples_per_unit(rate: float, rate_units: str, time_units: str) -> float:
     hertz, seconds = find_unit("rate", rate_units), find_unit("time", time_units)
     if hertz is None or seconds is None:
         raise ValueError(f"{rate_units!r} and {time_units!r} are not a rate and a time")
-    return float(Fraction(repr(float(rate))) * hertz * seconds)
+    return finite(Fraction(repr(float(rate))) * hertz * seconds)

@@ -172,7 +172,7 @@ def _resolve(request: RangeRequest, axis: Regular) -> Window:
     k = axis.per_unit()
     first, last = _ends(wanted, axis, k)
     n = axis.n
-    if first >= n or last < 0:
+    if first >= n or last < 0 or not n:
         name = wanted.start_name if first >= n else wanted.end_name
         raise MissedError(name, f"The window holds none of the {n} samples of the signal.")
     cut = first < 0 or last >= n

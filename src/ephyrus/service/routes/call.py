@@ -106,7 +106,7 @@ class Query:
             )
         return values[0]
 
-    def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002
+    def flag(self, name: str, default: bool = False) -> bool:
         """Truth of a parameter: ``0`` and ``false`` are false, ``1``, ``true``, empty are true."""
         value = self.one(name)
         if value is None:
@@ -144,7 +144,7 @@ class Query:
         return int(value)
 
     def check_names(self, known: frozenset[str]) -> None:
-        """Refuse parameters that the request does not have; ``_...`` is free for proxies and caches.
+        """Refuse parameters that the request does not have; ``_...`` is free for caches.
 
         Raises
         ------
@@ -320,13 +320,7 @@ class Call:
         ServiceError
             What stands there cannot be an id (404 ``does_not_exist``).
         """
-        text = self.path["id"]
-        try:
-            return parse_id(text)
-        except (ValueError, ServiceError):
-            raise ServiceError(
-                "does_not_exist", f"There is no object with the id {text[:40]!r}."
-            ) from None
+        return parse_id(self.path["id"], self.service.settings.id_style)
 
     def stream(
         self, *, limit: int | None = None, idle: float | None = None

@@ -25,9 +25,9 @@ __all__ = [
     "Shown",
     "created",
     "message",
+    "moment_text",
     "objects",
     "present",
-    "moment_text",
 ]
 
 Level = Literal["link", "info", "beard", "data", "full"]
@@ -164,7 +164,8 @@ def objects(
 
 def created(call: Call, records: Sequence[Record], **extra: Any) -> Answer:
     """Make the answer for objects that were created."""
-    location = records[0].permalink
+    first = records[0]
+    location = permalink(first.type, first.id, call.service.settings.id_style)
     return objects(
         call,
         records,
@@ -194,8 +195,8 @@ def present(record: Record, shown: Shown, facts: Facts | None = None) -> dict[st
         The object as it stands in ``selected``.
     """
     facts = facts or Facts()
-    address = record.permalink
     kind = record.kind
+    address = permalink(kind.name, record.id, shown.style)
     item: dict[str, Any] = {
         "id": str(format_id(record.id, shown.style)),
         "model": kind.model,
@@ -279,9 +280,7 @@ def _quantities(record: Record, facts: Facts) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, (value, units) in record.quantities.items():
         shown[name] = (
-            dict(_NULL)
-            if value is None
-            else {"units": units, "data": replaced.get(name, value)}
+            dict(_NULL) if value is None else {"units": units, "data": replaced.get(name, value)}
         )
     return shown
 

@@ -20,7 +20,7 @@ _SECURITY = (
 )
 _HTTPS = (*_SECURITY, (b"strict-transport-security", b"max-age=31536000"))
 NO_CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-"""For answers that have no policy of their own: whatever a browser makes of them may load nothing."""
+"""For answers without a policy of their own: what a browser makes of them may load nothing."""
 _EXPOSED = "ETag, Link, Location, Content-Range, X-Array-Shape, X-Array-Dtype, X-Request-Id"
 _SENT = "Authorization, Content-Type, If-Match, If-None-Match, If-Modified-Since, Prefer, Range"
 

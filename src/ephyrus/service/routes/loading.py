@@ -95,9 +95,7 @@ def load_one(call: Call, kind: str, number: int, options: Options) -> Loaded:
     return loaded
 
 
-def load_many(
-    conn: Connection, call: Call, records: Sequence[Record], options: Options
-) -> Loaded:
+def load_many(conn: Connection, call: Call, records: Sequence[Record], options: Options) -> Loaded:
     """Read what belongs to the objects of a list."""
     loaded = Loaded(tuple(records))
     _load_rest(conn, call, loaded, options)

@@ -35,7 +35,7 @@ class JsonFormatter(logging.Formatter):
             facts["error"] = self.formatException(record.exc_info)
         return orjson.dumps(facts, default=str).decode("utf-8")
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """Write the time of a record: UTC, milliseconds."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         return f"{moment}.{int(record.msecs):03d}Z"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ephyrus.service.catalog import annotation, history, reading, rights
-from ephyrus.service.catalog.query import ListQuery, parse_moment
+from ephyrus.service.catalog.query import ListQuery
+from ephyrus.service.catalog.values import parse_moment
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.routes.answers import Answer
 from ephyrus.service.routes.caching import cache_headers, list_tag, quoted, revalidate
@@ -128,11 +129,7 @@ def list_objects(call: Call) -> Answer:
 
 def _page_links(call: Call, query: ListQuery, page: Page) -> dict[str, str]:
     """Give the addresses of the pages around one, by their relation to it."""
-    kept = [
-        (name, value)
-        for name, value in call.query.pairs
-        if name not in ("offset", "cursor")
-    ]
+    kept = [(name, value) for name, value in call.query.pairs if name not in ("offset", "cursor")]
     links = {"first": _address(call, kept)}
     if query.cursor is not None:
         if page.next_cursor is not None:
@@ -178,9 +175,7 @@ def read_annotations(call: Call) -> Answer:
     kind = kind_of(call)
     options = read_options(call, kind, listed=False)
     with call.service.database.reading() as conn:
-        found = annotation.pairs(
-            conn, call.principal, kind.name, call.id, at_time=options.at_time
-        )
+        found = annotation.pairs(conn, call.principal, kind.name, call.id, at_time=options.at_time)
     brief = Shown("info", style=options.shown.style)
     pairs = [[present(above, brief), present(value, brief)] for above, value in found]
     return message(

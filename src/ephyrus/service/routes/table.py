@@ -85,6 +85,9 @@ class Route:
         Group in the documentation.
     document : mapping, optional
         JSON schema of the body.
+    answer : str
+        Name of the schema of the answer in the description of the interface; empty: the envelope
+        with a message, for JSON.
     hidden : bool
         Left out of the documentation: another spelling of a documented route.
     kind : str
@@ -108,9 +111,20 @@ class Route:
     media: tuple[str, ...] = _JSON
     tag: str = ""
     document: Mapping[str, Any] | None = None
+    answer: str = ""
     hidden: bool = False
     kind: str = ""
     needs: Right = ""
+
+    @property
+    def kind_of_id(self) -> bool:
+        """``{id}`` names an object of the catalog (and not a task, a user or a token)."""
+        return bool(self.kind) or "{type}" in self.path
+
+    @property
+    def is_filtered(self) -> bool:
+        """The address is that of a list whose objects the query selects."""
+        return self.name.endswith((".list", ".delete_list"))
 
 
 @dataclass(frozen=True, slots=True)

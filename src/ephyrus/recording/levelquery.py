@@ -1,0 +1,277 @@
+"""Extremes and means of any bins from levels, in work that follows the number of bins.
+
+Whole blocks inside a bin are read from the coarsest level that has some of them in every bin. The
+blocks that a border of bins cuts are looked at in finer levels, and at last in the samples; where
+only extremes are asked for, a cut block is looked at only if its own extremes could change those of
+its bins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ephyrus.recording.extremes import Extremes, extreme_pairs
+from ephyrus.recording.rows import Rows
+
+__all__ = ["RATIO", "Blocks", "means_of", "pairs_of"]
+
+RATIO = 4  # blocks of a level that make a block of the next one
+LEAST_BLOCKS = 4  # blocks that every bin has in the level that is read whole
+
+
+class Blocks(Protocol):
+    """A level: one entry for each block of `factor` samples; the last may have fewer."""
+
+    factor: int
+    count: int
+
+    def read(self, first: int, last: int) -> NDArray[Any]:
+        """Read entries [first, last)."""
+
+    def gather(self, starts: NDArray[np.int64], count: int) -> NDArray[Any]:
+        """Read `count` entries from each of the starts, (starts, count, ...)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """Borders of bins that lie inside a block, and the entries or samples of that block.
+
+    Attributes
+    ----------
+    border : ndarray of int64, shape (cuts,)
+        Which border it is: bin ``border - 1`` lies before it, bin ``border`` behind.
+    values : ndarray, shape (cuts, parts, ...)
+        The parts of the block.
+    before, behind : ndarray of int64, shape (cuts, 2)
+        Half-open ranges of parts that belong wholly to the bin before, and to the one behind.
+    """
+
+    border: NDArray[np.int64]
+    values: NDArray[Any]
+    before: NDArray[np.int64]
+    behind: NDArray[np.int64]
+
+
+def pairs_of(levels: Sequence[Blocks], rows: Rows, edges: NDArray[np.int64]) -> NDArray[Any] | None:
+    """Give extremes of bins in order of occurrence.
+
+    Parameters
+    ----------
+    levels : sequence of Blocks
+        Pairs of blocks, (2, ...) each, from the finest to the coarsest.
+    rows : Rows
+        The array that they were made of.
+    edges : ndarray of int64, shape (bins + 1,)
+        Borders of the bins, increasing.
+
+    Returns
+    -------
+    ndarray or None
+        Shape (bins, 2, ...), of the dtype of the levels; None: a bin is too short for levels.
+    """
+    top = _coarsest(levels, edges)
+    if top is None:
+        return None
+    level = levels[top]
+    begin, first, last = _inside(level, edges, rows.length)
+    # the blocks that the ends of the range cut are read as well
+    entries = level.read(begin, min(level.count, int(last[-1]) + 1))
+    samples = entries.reshape(-1, *entries.shape[2:])
+    found = _extremes(extreme_pairs(samples, 2 * (first - begin), 2 * (last - begin)))
+    borders = _cut_borders(edges, level.factor, rows.length)
+    blocks = entries[edges[borders] // level.factor - begin]
+    for finer in levels[:top][::-1]:
+        borders = _that_matter(found, borders, blocks)
+        cuts, blocks = _children(finer, borders, edges, rows.length)
+        _take_extremes(found, cuts)
+        left = edges[borders] % finer.factor != 0
+        borders, blocks = borders[left], blocks[left]
+    borders = _that_matter(found, borders, blocks)
+    _take_extremes(found, _samples(rows, levels[0].factor, borders, edges))
+    return found.pairs()
+
+
+def means_of(
+    sums: Sequence[Blocks], counts: Sequence[Blocks] | None, rows: Rows, edges: NDArray[np.int64]
+) -> NDArray[np.float64] | None:
+    """Give means of bins; NaNs count as nothing.
+
+    Parameters
+    ----------
+    sums : sequence of Blocks
+        Sums of blocks, from the finest to the coarsest.
+    counts : sequence of Blocks or None
+        Numbers of samples that are not NaN; None: there are no NaNs.
+    rows, edges
+        As for `pairs_of`.
+
+    Returns
+    -------
+    ndarray of float64 or None
+        Shape (bins, ...); None: a bin is too short for levels.
+    """
+    top = _coarsest(sums, edges)
+    if top is None:
+        return None
+    wide = np.result_type(sums[0].read(0, 0).dtype, np.int64)
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        total = _whole_sums(sums[: top + 1], rows, edges, wide)
+        if counts is None:
+            lengths = np.diff(edges).reshape(-1, *[1] * (total.ndim - 1))
+            number = np.broadcast_to(lengths, total.shape).astype(np.int64)
+        else:
+            number = _whole_sums(counts[: top + 1], rows, edges, np.dtype(np.int64))
+        borders = _cut_borders(edges, sums[0].factor, rows.length)
+        cuts = _samples(rows, sums[0].factor, borders, edges)
+        if counts is not None:
+            there = ~np.isnan(cuts.values)
+            _take_sums(number, _Cuts(cuts.border, there, cuts.before, cuts.behind))
+            cuts = _Cuts(cuts.border, np.where(there, cuts.values, 0), cuts.before, cuts.behind)
+        _take_sums(total, cuts)
+        result = np.full(total.shape, np.nan)
+        return np.divide(total, number, out=result, where=number > 0)
+
+
+def _coarsest(levels: Sequence[Blocks], edges: NDArray[np.int64]) -> int | None:
+    """Find the coarsest level with enough whole blocks in each bin."""
+    shortest = int(np.diff(edges).min())
+    fitting = [
+        place for place, level in enumerate(levels) if level.factor * LEAST_BLOCKS <= shortest
+    ]
+    return fitting[-1] if fitting else None
+
+
+def _inside(
+    level: Blocks, edges: NDArray[np.int64], length: int
+) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
+    """Give the first block that is touched, and the range of whole blocks of each bin."""
+    first = -(-edges[:-1] // level.factor)
+    last = np.where(edges[1:] == length, level.count, edges[1:] // level.factor)
+    return int(edges[0]) // level.factor, first, last
+
+
+def _cut_borders(edges: NDArray[np.int64], factor: int, length: int) -> NDArray[np.int64]:
+    """Give the borders that lie inside a block."""
+    return np.flatnonzero((edges % factor != 0) & (edges != length))
+
+
+def _that_matter(
+    found: Extremes, borders: NDArray[np.int64], blocks: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Keep the borders whose cut block could change the extremes of a bin beside it."""
+    if len(borders) == 0:
+        return borders
+    bins = len(found.low)
+    block = _extremes(blocks)
+    matters = np.zeros(len(borders), np.bool_)
+    before, behind = borders > 0, borders < bins
+    for side, changes in (
+        (before, found[borders[before] - 1].outdone_after(block[before])),
+        (behind, found[borders[behind]].outdone_before(block[behind])),
+    ):
+        matters[side] |= changes.any(axis=tuple(range(1, changes.ndim)))
+    return borders[matters]
+
+
+def _children(
+    finer: Blocks, borders: NDArray[np.int64], edges: NDArray[np.int64], length: int
+) -> tuple[_Cuts, NDArray[Any]]:
+    """Read the entries that make cut blocks, and tell which of them is cut itself."""
+    at = edges[borders]
+    block = at // (finer.factor * RATIO) * RATIO
+    start = np.minimum(block, max(0, finer.count - RATIO))  # the last block may have fewer
+    values = finer.gather(start, min(RATIO, finer.count))
+    end = np.minimum(block + RATIO, finer.count)
+    before = np.stack([block, at // finer.factor], axis=1) - start[:, None]
+    behind = np.stack([-(-at // finer.factor), end], axis=1) - start[:, None]
+    cut = values[np.arange(len(at)), np.minimum(at // finer.factor, finer.count - 1) - start]
+    return _Cuts(borders, values, before, behind), cut
+
+
+def _samples(
+    rows: Rows, factor: int, borders: NDArray[np.int64], edges: NDArray[np.int64]
+) -> _Cuts:
+    """Read the samples of cut blocks."""
+    at = edges[borders]
+    block = at // factor * factor
+    start = np.minimum(block, max(0, rows.length - factor))
+    values = rows.many(start, min(factor, rows.length))
+    end = np.minimum(block + factor, rows.length)
+    before = np.stack([block, at], axis=1) - start[:, None]
+    behind = np.stack([at, end], axis=1) - start[:, None]
+    return _Cuts(borders, values, before, behind)
+
+
+def _extremes(pairs: NDArray[Any]) -> Extremes:
+    return Extremes.of_pairs(pairs[:, 0], pairs[:, 1])
+
+
+def _take_extremes(found: Extremes, cuts: _Cuts) -> None:
+    """Add the parts of cut blocks to the bins before and behind them."""
+    cut_count, parts = cuts.values.shape[:2]
+    per_part = 1
+    samples = cuts.values.reshape(cut_count * parts, *cuts.values.shape[2:])
+    if samples.ndim > found.low.ndim:  # pairs of blocks: a signal of two samples each
+        per_part = 2
+        samples = samples.reshape(-1, *samples.shape[2:])
+    base = np.arange(cut_count)[:, None] * parts
+    before = np.flatnonzero((cuts.border > 0) & (cuts.before[:, 0] < cuts.before[:, 1]))
+    behind = np.flatnonzero(
+        (cuts.border < len(found.low)) & (cuts.behind[:, 0] < cuts.behind[:, 1])
+    )
+    ranges = per_part * np.concatenate([(base + cuts.before)[before], (base + cuts.behind)[behind]])
+    if len(ranges) == 0:
+        return
+    parts_found = _extremes(extreme_pairs(samples, ranges[:, 0], ranges[:, 1]))
+    bins = cuts.border[before] - 1
+    found[bins] = found[bins].then(parts_found[: len(before)])
+    bins = cuts.border[behind]
+    found[bins] = parts_found[len(before) :].then(found[bins])
+
+
+def _whole_sums(
+    levels: Sequence[Blocks], rows: Rows, edges: NDArray[np.int64], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Add all whole blocks of the finest level, shape (bins, ...)."""
+    top = levels[-1]
+    begin, first, last = _inside(top, edges, rows.length)
+    entries = top.read(begin, int(last[-1]))
+    ranges = np.stack([first, last], axis=1) - begin
+    total = _range_sums(entries, ranges, dtype)
+    for finer in levels[-2::-1]:
+        borders = _cut_borders(edges, finer.factor * RATIO, rows.length)
+        cuts, _ = _children(finer, borders, edges, rows.length)
+        _take_sums(total, cuts)
+    return total
+
+
+def _take_sums(total: NDArray[Any], cuts: _Cuts) -> None:
+    """Add the parts of cut blocks to the bins before and behind them."""
+    cut_count, parts = cuts.values.shape[:2]
+    values = cuts.values.reshape(cut_count * parts, *cuts.values.shape[2:])
+    base = np.arange(cut_count)[:, None] * parts
+    before, behind = cuts.border > 0, cuts.border < len(total)
+    for side, bins, ranges in (
+        (before, cuts.border - 1, cuts.before),
+        (behind, cuts.border, cuts.behind),
+    ):
+        total[bins[side]] += _range_sums(values, (base + ranges)[side], total.dtype)
+
+
+def _range_sums(
+    values: NDArray[Any], ranges: NDArray[np.int64], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Add ranges of rows, which do not overlap; empty ones give 0."""
+    result = np.zeros((len(ranges), *values.shape[1:]), dtype)
+    there = ranges[:, 0] < ranges[:, 1]
+    bounds = ranges[there].ravel()
+    if len(bounds):
+        if bounds[-1] == len(values):
+            bounds = bounds[:-1]
+        result[there] = np.add.reduceat(values, bounds, axis=0, dtype=dtype)[::2]
+    return result

@@ -1,0 +1,279 @@
+"""From rows to records: the columns of an object, and what is read beside them for a whole page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    literal,
+    select,
+    union_all,
+)
+
+from ephyrus.service.accounts.tables import USER
+from ephyrus.service.catalog.records import ArrayRef, Detail, Record
+from ephyrus.service.catalog.snapshots import Rows, Snapshot, field_parent
+from ephyrus.service.db.schema import ACTIVE, FACTS, SHARES, TABLES
+from ephyrus.service.types import TYPES, ObjectType
+
+__all__ = ["chunks", "complete", "record_of", "statement"]
+
+_CHUNK = 5000  # ids in one statement: SQLite takes 32,766 parameters
+_HEAD = 9  # columns before those of the type
+
+
+def chunks(ids: Iterable[int]) -> Iterable[list[int]]:
+    """Cut ids into lists that fit into one statement."""
+    everything = list(ids)
+    return (everything[first : first + _CHUNK] for first in range(0, len(everything), _CHUNK))
+
+
+@lru_cache(maxsize=64)
+def _names(kind: str) -> tuple[str, ...]:
+    """List the columns of a type's values, in the order in which `record_of` takes them."""
+    each = TYPES[kind]
+    names: list[str] = []
+    for attribute in each.attributes:
+        names.append(attribute.name)
+        if attribute.value == "text or int":
+            names.append(f"{attribute.name}__is_int")
+    for quantity in each.quantities:
+        names += [quantity.name, f"{quantity.name}__units", f"{quantity.name}__is_int"]
+    for array in each.arrays:
+        names += [f"{array.name}_id", f"{array.name}__units"]
+    names += [f"{parent.name}_id" for parent in each.parents if not parent.many]
+    return tuple(names)
+
+
+def statement(rows: Rows) -> Select[Any]:
+    """Select all that a record needs of its own row, without conditions."""
+    source, holder = _holder(rows)
+    present = rows.table if rows.is_present else holder
+    owns_rights = not rows.kind.rights_from
+    source = source.outerjoin(USER, USER.c.id == holder.c.owner_id)
+    state: ColumnElement[Any] = literal(ACTIVE)
+    recording: ColumnElement[Any] = literal(None)
+    if rows.is_present:
+        state = rows.column("current_state")
+    if rows.is_present or owns_rights:
+        recording = present.c.recording_id
+    columns: list[ColumnElement[Any]] = [
+        *(rows.column(name) for name in ("id", "guid", "date_created", "last_modified")),
+        holder.c.owner_id,
+        USER.c.name.label("owner_name"),
+        holder.c.safety_level,
+        state.label("state"),
+        recording.label("recording"),
+        *(rows.column(name) for name in _names(rows.kind.name)),
+    ]
+    if rows.kind.name == "datafile":
+        columns += [present.c[name] for name in FACTS]
+    return select(*columns).select_from(source)
+
+
+def _holder(rows: Rows) -> tuple[FromClause, FromClause]:
+    """Join the present row that holds the rights; give all that is joined, and that row."""
+    if not rows.kind.rights_from:
+        if rows.is_present:
+            return rows.table, rows.table
+        present = TABLES[rows.kind.name].alias()
+        return rows.table.join(present, present.c.id == rows.column("id")), present
+    source, table, kind = rows.table, rows.table, rows.kind
+    while kind.rights_from:
+        parent = field_parent(kind, kind.rights_from)
+        above = TABLES[parent.type].alias()
+        source = source.join(above, above.c.id == table.c[f"{parent.name}_id"])
+        table, kind = above, TYPES[parent.type]
+    return source, table
+
+
+def record_of(kind: ObjectType, row: Sequence[Any]) -> Record:
+    """Make a record of a row of :func:`statement`; relations to several are still missing."""
+    values = iter(row[_HEAD:])
+    attributes: dict[str, Any] = {}
+    for attribute in kind.attributes:
+        value = next(values)
+        if attribute.value == "text or int" and next(values):
+            value = int(value)
+        attributes[attribute.name] = value
+    quantities = {}
+    for quantity in kind.quantities:
+        number, units, is_int = next(values), next(values), next(values)
+        quantities[quantity.name] = (int(number) if is_int else number, units)
+    arrays = {}
+    for array in kind.arrays:
+        datafile, units = next(values), next(values)
+        arrays[array.name] = None if datafile is None else ArrayRef(datafile, units)
+    parents: dict[str, Any] = {}
+    for parent in kind.parents:
+        parents[parent.name] = () if parent.many else next(values)
+    return Record(
+        kind.name,
+        row[0],
+        row[1],
+        row[4],
+        row[5] or "",
+        row[6],
+        row[7],
+        row[2],
+        row[3],
+        attributes,
+        quantities,
+        arrays,
+        parents,
+        facts=dict(zip(FACTS, values, strict=True)) if kind.name == "datafile" else {},
+        recording_id=row[8],
+    )
+
+
+def complete(
+    connection: Connection,
+    snapshot: Snapshot,
+    kind: ObjectType,
+    records: Sequence[Record],
+    detail: Detail,
+) -> tuple[Record, ...]:
+    """Read what lies beside the rows of a page, in a number of queries that does not depend on it.
+
+    Parameters
+    ----------
+    connection : Connection
+        Database.
+    snapshot : Snapshot
+        What is seen.
+    kind : ObjectType
+        Type of the records.
+    records : sequence of Record
+        The page.
+    detail : Detail
+        What is read.
+
+    Returns
+    -------
+    tuple of Record
+        The records with their relations.
+    """
+    if not records:
+        return ()
+    ids = [record.id for record in records]
+    added: dict[int, dict[str, Any]] = {number: {} for number in ids}
+    many = _many_parents(connection, snapshot, kind, ids)
+    for record in records if many else ():
+        lists = {name: tuple(found.get(record.id, ())) for name, found in many.items()}
+        added[record.id]["parents"] = {**record.parents, **lists}
+    if detail.children:
+        for number, children in _children(connection, snapshot, kind, ids).items():
+            added[number]["children"] = children
+    if detail.metadata:
+        for number, values in _metadata(connection, snapshot, kind, ids).items():
+            added[number]["metadata"] = values
+    if detail.shares:
+        for number, shares in _shares(connection, snapshot, records).items():
+            added[number]["shared_with"] = shares
+    return tuple(
+        replace(record, **added[record.id]) if added[record.id] else record for record in records
+    )
+
+
+def _many_parents(
+    connection: Connection, snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]
+) -> dict[str, Mapping[int, list[int]]]:
+    """Read relations to several parents: ids by object, by name of the field."""
+    result: dict[str, Mapping[int, list[int]]] = {}
+    for parent in kind.parents:
+        if not parent.many:
+            continue
+        links, holds = snapshot.links(kind, parent)
+        own, above = links.c[f"{kind.name}_id"], links.c[f"{parent.name}_id"]
+        query = select(own, above).where(own.in_(ids), holds).order_by(above)
+        found: dict[int, list[int]] = defaultdict(list)
+        for number, other in connection.execute(query):
+            found[number].append(other)
+        result[parent.name] = found
+    return result
+
+
+def _children(
+    connection: Connection, snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]
+) -> dict[int, dict[str, tuple[int, ...]]]:
+    """Read the children of all types in one statement."""
+    result: dict[int, dict[str, list[int]]] = {
+        number: {child.name: [] for child, _ in kind.children} for number in ids
+    }
+    parts = []
+    for child, parent in kind.children:
+        rows = snapshot.rows(child)
+        seen = rows.alive & snapshot.visible(rows)
+        if parent.many:
+            links, holds = snapshot.links(child, parent)
+            above = links.c[f"{parent.name}_id"]
+            source: FromClause = rows.table.join(
+                links, links.c[f"{child.name}_id"] == rows.column("id")
+            )
+            seen = seen & holds
+        else:
+            above, source = rows.column(f"{parent.name}_id"), rows.table
+        part = select(literal(child.name), above, rows.column("id").label("child_id"))
+        parts.append(part.select_from(source).where(above.in_(ids), seen))
+    if parts:
+        # one type lies in one part, so that sorting what arrives costs less than ORDER BY
+        for name, number, found in connection.execute(union_all(*parts)):
+            result[number][name].append(found)
+    return {
+        number: {name: tuple(sorted(found)) for name, found in lists.items()}
+        for number, lists in result.items()
+    }
+
+
+def _metadata(
+    connection: Connection, snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]
+) -> dict[int, tuple[int, ...]]:
+    """Read the values that objects are annotated with, those that may be seen."""
+    if kind.category == "metadata":
+        return dict.fromkeys(ids, ())
+    taggings, holds = snapshot.taggings()
+    values = snapshot.rows("value")
+    query = (
+        select(taggings.c.object_id, taggings.c.value_id)
+        .join_from(taggings, values.table, values.column("id") == taggings.c.value_id)
+        .where(taggings.c.type == kind.name, taggings.c.object_id.in_(ids), holds)
+        .where(values.alive, snapshot.visible(values))
+        .order_by(taggings.c.value_id)
+    )
+    result: dict[int, list[int]] = {number: [] for number in ids}
+    for number, value in connection.execute(query):
+        result[number].append(value)
+    return {number: tuple(found) for number, found in result.items()}
+
+
+def _shares(
+    connection: Connection, snapshot: Snapshot, records: Sequence[Record]
+) -> dict[int, dict[str, int]]:
+    """Read with whom objects are shared, for their owner and for administrators."""
+    principal = snapshot.principal
+    kind = records[0].kind
+    ids = [
+        record.id
+        for record in records
+        if principal.is_admin or record.owner_id == principal.user_id
+    ]
+    if not ids or kind.rights_from:
+        return {}
+    query = (
+        select(SHARES.c.object_id, USER.c.name, SHARES.c.level)
+        .join_from(SHARES, USER, USER.c.id == SHARES.c.user_id)
+        .where(SHARES.c.type == kind.name, SHARES.c.object_id.in_(ids))
+        .order_by(USER.c.name)
+    )
+    result: dict[int, dict[str, int]] = defaultdict(dict)
+    for number, name, level in connection.execute(query):
+        result[number][name] = level
+    return result

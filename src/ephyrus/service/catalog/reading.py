@@ -1,0 +1,298 @@
+"""Reading objects: one, several, and lists of what filters select."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, union_all
+
+from ephyrus.service.catalog import rights
+from ephyrus.service.catalog.loading import chunks, complete, record_of, statement
+from ephyrus.service.catalog.ordering import Key, behind, cursor, ordering
+from ephyrus.service.catalog.query import ListQuery
+from ephyrus.service.catalog.records import FULL, ArrayRow, Detail, Page, Record
+from ephyrus.service.catalog.selecting import conditions
+from ephyrus.service.catalog.snapshots import Rows, Snapshot
+from ephyrus.service.db.schema import ARRAYS
+from ephyrus.service.principals import Principal
+from ephyrus.service.types import TYPES
+
+__all__ = ["Owner", "array_of", "arrays_of", "get", "get_many", "owner_of_array", "select_ids"]
+__all__ += ["select"]
+
+_select = select
+
+
+class Owner(NamedTuple):
+    """The object that an array belongs to, and the name of the array in it."""
+
+    type: str
+    id: int
+    field: str
+
+
+def get(
+    connection: Connection,
+    principal: Principal,
+    kind: str,
+    number: int,
+    *,
+    at_time: datetime | None = None,
+    detail: Detail = FULL,
+) -> Record:
+    """Read one object.
+
+    Parameters
+    ----------
+    connection : Connection
+        Database.
+    principal : Principal
+        Who asks.
+    kind : str
+        Type of the object.
+    number : int
+        Its id.
+    at_time : datetime, optional
+        Give the state at this time, in UTC, also of an object that was deleted since.
+    detail : Detail
+        What is read beside the object.
+
+    Returns
+    -------
+    Record
+        The object.
+
+    Raises
+    ------
+    ServiceError
+        ``does_not_exist``: there is none (at that time). ``not_authorized``, or
+        ``not_authenticated`` for those who are not logged in: it may not be read.
+    """
+    found = get_many(connection, principal, kind, [number], at_time=at_time, detail=detail)
+    if number in found:
+        return found[number]
+    rights.require(connection, principal, kind, number, rights.READ, at_time=at_time)
+    if kind == "datafile" and not principal.is_admin:
+        # readable through an object whose array it is
+        return _one(connection, Snapshot.of(connection, principal, at_time), kind, number, detail)
+    raise rights.absent(kind, number)
+
+
+def _one(
+    connection: Connection, snapshot: Snapshot, kind: str, number: int, detail: Detail
+) -> Record:
+    """Read one object whose rights were checked."""
+    rows = snapshot.rows(kind)
+    row = connection.execute(
+        statement(rows).where(rows.column("id") == number, rows.alive)
+    ).first()
+    if row is None:
+        raise rights.absent(kind, number)
+    (record,) = complete(connection, snapshot, rows.kind, [record_of(rows.kind, row)], detail)
+    return record
+
+
+def get_many(
+    connection: Connection,
+    principal: Principal,
+    kind: str,
+    numbers: Iterable[int],
+    *,
+    at_time: datetime | None = None,
+    detail: Detail = FULL,
+) -> dict[int, Record]:
+    """Read several objects of one type; those that do not exist or may not be read are left out.
+
+    Returns
+    -------
+    dict of int to Record
+        Objects by id.
+    """
+    snapshot = Snapshot.of(connection, principal, at_time)
+    result: dict[int, Record] = {}
+    for ids in chunks(dict.fromkeys(numbers)):
+        rows = snapshot.rows(kind)
+        query = statement(rows).where(
+            rows.column("id").in_(ids), rows.alive, snapshot.visible(rows)
+        )
+        found = [record_of(rows.kind, row) for row in connection.execute(query)]
+        for record in complete(connection, snapshot, rows.kind, found, detail):
+            result[record.id] = record
+    return result
+
+
+def select(
+    connection: Connection,
+    principal: Principal,
+    kind: str,
+    query: ListQuery,
+    *,
+    detail: Detail = FULL,
+) -> Page:
+    """Read a part of a list.
+
+    Parameters
+    ----------
+    connection : Connection
+        Database.
+    principal : Principal
+        Who asks: what may not be read is left out.
+    kind : str
+        Type of the objects.
+    query : ListQuery
+        What is selected, in which order, and which part.
+    detail : Detail
+        What is read beside the objects.
+
+    Returns
+    -------
+    Page
+        The objects. ``total`` is counted if the query asks for it; it is known without counting
+        where the list ends on this page.
+
+    Raises
+    ------
+    ServiceError
+        ``wrong_params``: a filter or an order is not understood.
+    """
+    snapshot = Snapshot.of(connection, principal, query.at_time)
+    rows = snapshot.rows(kind)
+    keys = ordering(snapshot, rows, query.order_by)
+    where = conditions(connection, snapshot, rows, query)
+    base = statement(rows)
+    width = len(base.selected_columns)
+    chosen = base.add_columns(*(key.column for key in keys[:-1])).where(*where)
+    chosen = _spaced(rows, query, keys, chosen, where)
+    chosen = chosen.order_by(*(key.clause() for key in keys))
+    if query.cursor is not None:
+        chosen = chosen.where(behind(keys, query.cursor))
+    elif query.offset:
+        chosen = chosen.offset(query.offset)
+    found = connection.execute(chosen.limit(query.max_results + 1)).all()
+    has_more = len(found) > query.max_results
+    found = found[: query.max_results]
+    records = complete(
+        connection, snapshot, rows.kind, [record_of(rows.kind, row[:width]) for row in found], detail
+    )
+    following = None
+    if has_more and found:
+        following = cursor(keys, [*found[-1][width:], found[-1][0]])
+    total = _total(connection, rows, query, keys, where, len(found), has_more=has_more)
+    return Page(records, query.offset, has_more, total, following)
+
+
+def _spaced(
+    rows: Rows,
+    query: ListQuery,
+    keys: Sequence[Key],
+    chosen: Select[Any],
+    where: Sequence[ColumnElement[bool]],
+) -> Select[Any]:
+    """Take groups of objects and pass over those between, if that is asked for."""
+    if query.groups_of is None or not query.spacing:
+        return chosen
+    position = func.row_number().over(order_by=[key.clause() for key in keys]).label("position")
+    numbered = _select(rows.column("id").label("id"), position).where(*where).subquery()
+    kept = (numbered.c.position - 1) % (query.groups_of + query.spacing) < query.groups_of
+    return chosen.where(rows.column("id").in_(_select(numbered.c.id).where(kept)))
+
+
+def _total(
+    connection: Connection,
+    rows: Rows,
+    query: ListQuery,
+    keys: Sequence[Key],
+    where: Sequence[ColumnElement[bool]],
+    here: int,
+    *,
+    has_more: bool,
+) -> int | None:
+    """Give the size of the selection, counting only if that is asked for and not known."""
+    if query.cursor is None and not has_more and (here or not query.offset):
+        return query.offset + here
+    if not query.count:
+        return None
+    counted = _spaced(rows, query, keys, _select(rows.column("id")).where(*where), where)
+    return int(connection.execute(_select(func.count()).select_from(counted.subquery())).scalar_one())
+
+
+def select_ids(
+    connection: Connection, principal: Principal, kind: str, query: ListQuery
+) -> list[int]:
+    """Give the ids of all objects that filters select and that may be read, in ascending order.
+
+    Offset, order and size of pages are disregarded.
+    """
+    snapshot = Snapshot.of(connection, principal, query.at_time)
+    rows = snapshot.rows(kind)
+    where = conditions(connection, snapshot, rows, query)
+    chosen = _select(rows.column("id")).where(*where).order_by(rows.column("id"))
+    return list(connection.execute(chosen).scalars())
+
+
+def owner_of_array(
+    connection: Connection, datafile_id: int, *, at_time: datetime | None = None
+) -> Owner | None:
+    """Find the object whose array lies in a datafile.
+
+    Parameters
+    ----------
+    connection : Connection
+        Database.
+    datafile_id : int
+        The datafile.
+    at_time : datetime, optional
+        The state that is meant.
+
+    Returns
+    -------
+    Owner or None
+        Of several the first, in the order of types and ids.
+    """
+    snapshot = Snapshot(Principal(None), at_time)
+    parts = []
+    for place, (kind, field) in enumerate(array_fields()):
+        rows = snapshot.rows(kind)
+        parts.append(
+            _select(literal(place).label("place"), rows.column("id").label("id")).where(
+                rows.column(f"{field}_id") == datafile_id, rows.alive
+            )
+        )
+    everything = union_all(*parts).subquery()
+    found = connection.execute(
+        _select(everything).order_by(everything.c.place, everything.c.id).limit(1)
+    ).first()
+    if found is None:
+        return None
+    kind, field = array_fields()[found[0]]
+    return Owner(kind, found[1], field)
+
+
+def array_fields() -> list[tuple[str, str]]:
+    """List the types that have arrays, with the names of these."""
+    return [(kind.name, array.name) for kind in TYPES.values() for array in kind.arrays]
+
+
+def array_of(connection: Connection, datafile_id: int) -> ArrayRow | None:
+    """Tell what the array of a datafile is; None: it has none."""
+    return arrays_of(connection, [datafile_id]).get(datafile_id)
+
+
+def arrays_of(connection: Connection, datafile_ids: Iterable[int]) -> dict[int, ArrayRow]:
+    """Tell what the arrays of datafiles are, those that have one."""
+    columns = (
+        ARRAYS.c.datafile_id,
+        ARRAYS.c.dtype,
+        ARRAYS.c.shape,
+        ARRAYS.c.sorted,
+        ARRAYS.c.location,
+        ARRAYS.c.levels_key,
+    )
+    result = {}
+    for ids in chunks(dict.fromkeys(datafile_ids)):
+        query = _select(*columns).where(ARRAYS.c.datafile_id.in_(ids))
+        for number, dtype, shape, is_sorted, location, levels in connection.execute(query):
+            result[number] = ArrayRow(number, dtype, tuple(shape), is_sorted, location, levels)
+    return result

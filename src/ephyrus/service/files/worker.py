@@ -1,0 +1,263 @@
+"""Does background jobs: in a thread of the service, in a process of its own, or on a cluster.
+
+A worker looks for jobs, hands them to threads (or to a Dask cluster), and gives signs of life for
+those that are under way. It may be killed at any moment: its jobs are then taken by another.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ephyrus._shared.extras import optional_module
+from ephyrus.service.errors import ServiceError
+from ephyrus.service.files import jobs
+from ephyrus.service.files.work import WORK, Failed
+from ephyrus.service.files.workshop import Workshop, open_workshop, workshop_of
+from ephyrus.service.settings import Settings
+
+__all__ = ["Worker", "WorkerThread", "perform", "start_thread"]
+
+IDLE = 0.5  # seconds between two looks for jobs
+GRACE = 20.0  # seconds that jobs under way have to end when the worker is to stop
+SWEPT_EVERY = 3600.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+def perform(workshop: Workshop, job: jobs.Job) -> None:
+    """Do one job to its end, whether good or bad.
+
+    Parameters
+    ----------
+    workshop : Workshop
+        What is needed for it.
+    job : Job
+        One that was claimed.
+
+    Raises
+    ------
+    Lost
+        If it was given to another worker in the meantime; nothing of it is kept.
+    Exception
+        Whatever else stops it and may not stop another attempt.
+    """
+    work = WORK.get(job.kind)
+    try:
+        if work is None:
+            raise Failed(f"this version of the service does not know jobs of kind {job.kind!r}")
+        work(workshop, job)
+    except Failed as error:
+        with workshop.database.writing() as connection:
+            jobs.fail(connection, job, str(error), attempts=0)
+            error.note(connection, job)
+
+
+@cache
+def _remote_workshop(settings: str) -> Workshop:
+    """Give the workshop of a process of a cluster."""
+    return open_workshop(Settings.model_validate_json(settings))
+
+
+def perform_remotely(settings: str, job: jobs.Job) -> None:
+    """Do one job in a process of a cluster, which has the same database and store."""
+    perform(_remote_workshop(settings), job)
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """A job that is being done."""
+
+    job: jobs.Job
+    future: Future[None]
+    seen: float
+
+
+class Worker:
+    """Takes jobs and has them done.
+
+    Parameters
+    ----------
+    workshop : Workshop
+        What jobs need.
+    most : int
+        Jobs that are done at the same time.
+    dask : str, optional
+        Address of a Dask scheduler that jobs are handed to; empty: threads of this process.
+
+    Raises
+    ------
+    MissingExtraError
+        If a scheduler is named and Dask is not installed.
+    """
+
+    def __init__(self, workshop: Workshop, *, most: int = 1, dask: str = "") -> None:
+        self.name = jobs.worker_name()
+        self._workshop = workshop
+        self._most = most
+        self._under_way: list[_UnderWay] = []
+        self._executor, self._close = _executor(most, dask)
+        self._is_remote = bool(dask)
+        self._swept = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Do jobs until `stop` is set; those under way then have some seconds to end."""
+        try:
+            while not stop.is_set():
+                self._step(stop)
+        finally:
+            self._wind_up()
+
+    def run_once(self) -> int:
+        """Do all jobs that wait now, and give how many were done."""
+        done = 0
+        stop = threading.Event()
+        try:
+            while self._take() or self._under_way:
+                done += self._settle(stop)
+        finally:
+            self._wind_up()
+        return done
+
+    def _step(self, stop: threading.Event) -> None:
+        """Take what there is, and wait a moment."""
+        try:
+            self._sweep()
+            while self._take():
+                pass
+            self._settle(stop)
+        except ServiceError as error:  # the database is away: it may come back
+            log.warning("worker %s: %s", self.name, error)
+            stop.wait(IDLE)
+        if not self._under_way:
+            stop.wait(IDLE)
+
+    def _take(self) -> bool:
+        """Take a job, if there is one and a hand is free."""
+        if len(self._under_way) >= self._most:
+            return False
+        settings = self._workshop.settings
+        job = jobs.claim(
+            self._workshop.database,
+            self.name,
+            lease=settings.job_lease_seconds,
+            attempts=settings.job_attempts,
+        )
+        if job is None:
+            return False
+        log.info("job %d (%s) begins, attempt %d", job.id, job.kind, job.attempt)
+        self._under_way.append(_UnderWay(job, self._begun(job), time.monotonic()))
+        return True
+
+    def _begun(self, job: jobs.Job) -> Future[None]:
+        if self._is_remote:
+            settings = self._workshop.settings.model_dump_json()
+            return self._executor.submit(perform_remotely, settings, job)
+        return self._executor.submit(perform, self._workshop, job)
+
+    def _settle(self, stop: threading.Event) -> int:
+        """Give signs of life, and see what has ended; gives how many."""
+        wait([each.future for each in self._under_way], timeout=IDLE, return_when="FIRST_COMPLETED")
+        ended = [each for each in self._under_way if each.future.done()]
+        for each in self._under_way:
+            pause = self._workshop.settings.job_lease_seconds / 4
+            if not each.future.done() and time.monotonic() - each.seen > pause:
+                jobs.heartbeat(self._workshop.database, each.job)
+                each.seen = time.monotonic()
+        for each in ended:
+            self._under_way.remove(each)
+            self._close_job(each, is_stopping=stop.is_set())
+        return len(ended)
+
+    def _close_job(self, ended: _UnderWay, *, is_stopping: bool) -> None:
+        """Write down how a job ended that did not do so itself."""
+        error = ended.future.exception()
+        job = ended.job
+        if error is None:
+            log.info("job %d (%s) ended", job.id, job.kind)
+        elif isinstance(error, jobs.Lost):
+            log.warning("job %d (%s): %s", job.id, job.kind, error)
+        elif is_stopping:
+            jobs.put_back(self._workshop.database, job)
+        else:
+            log.error("job %d (%s) failed", job.id, job.kind, exc_info=error)
+            with self._workshop.database.writing() as connection:
+                told = str(error) if isinstance(error, ServiceError | OSError) else "a fault"
+                message = f"{type(error).__name__}: {told}; the service's log tells more"
+                attempts = self._workshop.settings.job_attempts
+                jobs.fail(connection, job, message, attempts=attempts)
+
+    def _sweep(self) -> None:
+        """Have leftovers removed now and then."""
+        now = time.monotonic()
+        if self._swept and now - self._swept < SWEPT_EVERY:
+            return
+        self._swept = now
+        older_than = self._workshop.settings.leftover_hours * 3600
+        self._workshop.store.sweep(older_than=older_than)
+        self._workshop.scratch.sweep(older_than=older_than)
+
+    def _wind_up(self) -> None:
+        """Let jobs under way end, or give them back."""
+        stop = threading.Event()
+        stop.set()
+        deadline = time.monotonic() + GRACE
+        try:
+            while self._under_way and time.monotonic() < deadline:
+                self._settle(stop)
+            if self._under_way and not self._is_remote:
+                self._workshop.nursery.close()  # ends the children, and so the jobs
+            while self._under_way and time.monotonic() < deadline + GRACE:
+                self._settle(stop)
+            for each in self._under_way:
+                jobs.put_back(self._workshop.database, each.job)
+        finally:
+            self._close()
+
+
+def _executor(most: int, dask: str) -> tuple[Executor, Callable[[], Any]]:
+    """Give what does jobs, and what ends it."""
+    if not dask:
+        pool = ThreadPoolExecutor(most, "ephyrus-job")
+        return pool, lambda: pool.shutdown(wait=False, cancel_futures=True)
+    distributed = optional_module("distributed", "dask", "Handing background jobs to a cluster")
+    client = distributed.Client(dask, set_as_default=False)
+    executor: Executor = client.get_executor(retries=0, pure=False)
+    return executor, client.close
+
+
+class WorkerThread:
+    """A worker in a thread of a process that serves requests.
+
+    Parameters
+    ----------
+    worker : Worker
+        What runs in it.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=worker.run, args=(self._stop,), name="ephyrus-worker", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop it, and wait until it has."""
+        self._stop.set()
+        self._thread.join()
+
+
+def start_thread(service: Any) -> WorkerThread:
+    """Start a worker in a thread of this process; `service` is that of the routes."""
+    workshop = workshop_of(service)
+    settings = workshop.settings
+    worker = Worker(workshop, most=settings.worker_threads, dask=settings.dask)
+    return WorkerThread(worker)
+
