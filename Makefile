@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 OUT := sample
 FILE ?= $(OUT)/recording.vhdr
 CONVERTED := $(OUT)/$(if $(filter $(OUT)/recording.vhdr,$(FILE)),converted.csv,converted.vhdr)
+# served until Ctrl-C where somebody watches, else until one request has been answered
+ONCE := $(shell test -t 0 && test -t 2 || echo --once)
 NAMESPACE_FILES := pyproject.toml src/ephyrus/_version.py
 
 .PHONY: run test lint bench docs peers clean
@@ -18,6 +20,7 @@ run: $(VENV)/.run
 	$(BIN)/ephyrus info "$(FILE)"
 	$(BIN)/ephyrus convert --overwrite "$(FILE)" $(CONVERTED)
 	$(BIN)/ephyrus plot "$(FILE)" -o $(OUT)/overview.png
+	$(BIN)/ephyrus serve --data-folder $(OUT)/served $(ONCE) "$(FILE)"
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not peers" $(ARGS)
@@ -47,7 +50,7 @@ $(VENV)/.pip:
 	touch $@
 
 $(VENV)/.run: $(VENV)/.pip $(NAMESPACE_FILES)
-	$(BIN)/python -m pip install -q -e ".[plot]"
+	$(BIN)/python -m pip install -q -e ".[plot,service]"
 	touch $@
 
 $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.peers: $(VENV)/.%: $(VENV)/.pip $(NAMESPACE_FILES)

@@ -221,6 +221,7 @@ def test_spikes_are_never_downsampled():
         ("end_time", {"start_index": 3, "end_time": 19}),
         ("samples_count", {"end_index": 2, "samples_count": 4}),
         ("start_index", {"start_index": 7}),
+        ("end_index", {"end_index": 9, "samples_count": 3}),
         ("end_index", {"end_index": 7, "strict": 1}),
         ("end_time", {"start_time": -1, "end_time": 9, "strict": 1}),
         ("end_time", {"end_time": 101, "strict": 1}),
@@ -619,6 +620,8 @@ def slow_rows(query, times, begin, *, samples):
     if None not in (low, high) and low > high:
         raise Refused
     if None not in (count, last) and last - count + 1 < 0:
+        raise Refused
+    if None not in (count, last) and low is None and 0 < n <= last - count + 1:
         raise Refused
     if None not in (low, last) and sum(each < low for each in times) > last:
         raise Refused

@@ -83,7 +83,7 @@ def run(paths: Sequence[str], wanted: Wanted, *, quiet: bool) -> int:
             told.begin(service, paths, once=wanted.once)
             return _shown_once(service) if wanted.once else _served(service)
     except InUseError as error:
-        raise Failure(str(error), "stop the other one first, or use it") from error
+        raise Failure(str(error)) from error
     finally:
         told.end()
 

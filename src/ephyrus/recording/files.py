@@ -121,6 +121,21 @@ class ByteSource(ABC):
         result.flags.writeable = False
         return result
 
+    def read_into(self, offset: int, buffer: NDArray[np.uint8]) -> None:
+        """Fill a buffer with the bytes from `offset`.
+
+        Raises
+        ------
+        TruncatedError
+            If the file ends before the buffer is full.
+        """
+        self._check(offset, len(buffer), None)
+        self._fill(offset, buffer)
+
+    def _fill(self, offset: int, buffer: NDArray[np.uint8]) -> None:
+        """Fill a buffer from a range that was checked."""
+        buffer[:] = self._array(offset, np.dtype("u1"), len(buffer))
+
     def gather(self, offsets: NDArray[np.int64], nbytes: int) -> NDArray[np.uint8]:
         """Copy as many bytes from each of many places.
 
@@ -246,6 +261,10 @@ class PreadSource(ByteSource):
 
     def _array(self, offset: int, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
         buffer = np.empty(count * dtype.itemsize, "u1")
+        self._fill(offset, buffer)
+        return buffer.view(dtype)
+
+    def _fill(self, offset: int, buffer: NDArray[np.uint8]) -> None:
         view = memoryview(buffer.data)
         done = 0
         while done < len(buffer):
@@ -255,7 +274,6 @@ class PreadSource(ByteSource):
                     self.name, "the file became shorter while it was read", offset=offset + done
                 )
             done += got
-        return buffer.view(dtype)
 
     def _ranges(self, offsets: list[int], nbytes: int) -> list[bytes]:
         if not hasattr(os, "pread"):

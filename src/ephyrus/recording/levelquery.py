@@ -36,6 +36,12 @@ class Blocks(Protocol):
     def gather(self, starts: NDArray[np.int64], count: int) -> NDArray[Any]:
         """Read `count` entries from each of the starts, (starts, count, ...)."""
 
+    def pick(self, starts: NDArray[np.int64], count: int, items: NDArray[np.int64]) -> NDArray[Any]:
+        """Read `count` pairs from each of the starts, of one value of a row: (starts, count, 2).
+
+        The starts do not decrease; `items` are positions in a row that is laid flat.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class _Cuts:
@@ -55,6 +61,28 @@ class _Cuts:
     values: NDArray[Any]
     before: NDArray[np.int64]
     behind: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """Cut blocks that may matter, each for one value of a row.
+
+    Attributes
+    ----------
+    border : ndarray of int64, shape (places,)
+        Border of bins that cuts the block; not decreasing.
+    item : ndarray of int64, shape (places,)
+        Position in a row that is laid flat.
+    block : Extremes of shape (places,)
+        What is known of the block.
+    """
+
+    border: NDArray[np.int64]
+    item: NDArray[np.int64]
+    block: Extremes
+
+    def __getitem__(self, chosen: Any) -> _Looked:
+        return _Looked(self.border[chosen], self.item[chosen], self.block[chosen])
 
 
 def pairs_of(levels: Sequence[Blocks], rows: Rows, edges: NDArray[np.int64]) -> NDArray[Any] | None:
@@ -81,19 +109,22 @@ def pairs_of(levels: Sequence[Blocks], rows: Rows, edges: NDArray[np.int64]) -> 
     begin, first, last = _inside(level, edges, rows.length)
     # the blocks that the ends of the range cut are read as well
     entries = level.read(begin, min(level.count, int(last[-1]) + 1))
-    samples = entries.reshape(-1, *entries.shape[2:])
+    entries = entries.reshape(len(entries), 2, -1)
+    samples = entries.reshape(-1, entries.shape[2])
     found = _extremes(extreme_pairs(samples, 2 * (first - begin), 2 * (last - begin)))
+    flat = Extremes(found.low.ravel(), found.high.ravel(), found.low_first.ravel())
     borders = _cut_borders(edges, level.factor, rows.length)
-    blocks = entries[edges[borders] // level.factor - begin]
+    blocks = _extremes(entries[edges[borders] // level.factor - begin])
+    looked = _worth_looking(found, borders, blocks)
     for finer in levels[:top][::-1]:
-        borders = _that_matter(found, borders, blocks)
-        cuts, blocks = _children(finer, borders, edges, rows.length)
-        _take_extremes(found, cuts)
-        left = edges[borders] % finer.factor != 0
-        borders, blocks = borders[left], blocks[left]
-    borders = _that_matter(found, borders, blocks)
-    _take_extremes(found, _samples(rows, levels[0].factor, borders, edges))
-    return found.pairs()
+        looked = _look_closer(flat, finer, looked, edges, rows)
+    _look_at_samples(flat, levels[0].factor, looked, edges, rows)
+    return (
+        flat.pairs()
+        .reshape(len(edges) - 1, rows.width, 2)
+        .swapaxes(1, 2)
+        .reshape(-1, 2, *rows.item_shape)
+    )
 
 
 def means_of(
@@ -160,37 +191,76 @@ def _cut_borders(edges: NDArray[np.int64], factor: int, length: int) -> NDArray[
     return np.flatnonzero((edges % factor != 0) & (edges != length))
 
 
-def _that_matter(
-    found: Extremes, borders: NDArray[np.int64], blocks: NDArray[Any]
-) -> NDArray[np.int64]:
-    """Keep the borders whose cut block could change the extremes of a bin beside it."""
-    if len(borders) == 0:
-        return borders
+def _worth_looking(found: Extremes, borders: NDArray[np.int64], blocks: Extremes) -> _Looked:
+    """Find the cut blocks that could change the extremes of a bin beside them, for any value."""
     bins = len(found.low)
-    block = _extremes(blocks)
-    matters = np.zeros(len(borders), np.bool_)
+    matters = np.zeros(blocks.low.shape, np.bool_)
     before, behind = borders > 0, borders < bins
-    for side, changes in (
-        (before, found[borders[before] - 1].outdone_after(block[before])),
-        (behind, found[borders[behind]].outdone_before(block[behind])),
-    ):
-        matters[side] |= changes.any(axis=tuple(range(1, changes.ndim)))
-    return borders[matters]
+    matters[before] |= found[borders[before] - 1].outdone_after(blocks[before])
+    matters[behind] |= found[borders[behind]].outdone_before(blocks[behind])
+    row, item = np.nonzero(matters)
+    return _Looked(borders[row], item, blocks[row, item])
 
 
-def _children(
-    finer: Blocks, borders: NDArray[np.int64], edges: NDArray[np.int64], length: int
-) -> tuple[_Cuts, NDArray[Any]]:
-    """Read the entries that make cut blocks, and tell which of them is cut itself."""
-    at = edges[borders]
+def _still_worth(flat: Extremes, looked: _Looked, width: int) -> _Looked:
+    """Keep the places where the block, known better now, could still change something."""
+    bins = len(flat.low) // width
+    behind = looked.border * width + looked.item
+    matters = (looked.border > 0) & flat[np.maximum(behind - width, looked.item)].outdone_after(
+        looked.block
+    )
+    matters |= (looked.border < bins) & flat[
+        np.minimum(behind, (bins - 1) * width + looked.item)
+    ].outdone_before(looked.block)
+    return looked[matters]
+
+
+def _look_closer(
+    flat: Extremes, finer: Blocks, looked: _Looked, edges: NDArray[np.int64], rows: Rows
+) -> _Looked:
+    """Add what the next finer level knows, and give the blocks of it that are cut and matter."""
+    at = edges[looked.border]
+    start, before, behind = _parts(finer, at)
+    pairs = finer.pick(start, min(RATIO, finer.count), looked.item)
+    cuts = _Cuts(looked.border, pairs, before, behind)
+    _take_extremes(flat, cuts, looked.item, rows.width)
+    cut = pairs[np.arange(len(at)), np.minimum(at // finer.factor, finer.count - 1) - start]
+    closer = _Looked(looked.border, looked.item, _extremes(cut))
+    return _still_worth(flat, closer[at % finer.factor != 0], rows.width)
+
+
+def _look_at_samples(
+    flat: Extremes, factor: int, looked: _Looked, edges: NDArray[np.int64], rows: Rows
+) -> None:
+    """Add the samples of the blocks that are still cut."""
+    if len(looked.border) == 0:
+        return
+    first = np.flatnonzero(np.diff(looked.border, prepend=-1))  # of each border
+    cuts = _samples(rows, factor, looked.border[first], edges)
+    row = np.repeat(np.arange(len(first)), np.diff(first, append=len(looked.border)))
+    samples = cuts.values.reshape(*cuts.values.shape[:2], rows.width)[row, :, looked.item]
+    cuts = _Cuts(looked.border, samples, cuts.before[row], cuts.behind[row])
+    _take_extremes(flat, cuts, looked.item, rows.width)
+
+
+def _parts(
+    finer: Blocks, at: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Tell where the parts of the blocks that are cut at samples `at` lie.
+
+    Returns
+    -------
+    start : ndarray of int64, shape (cuts,)
+        First entry to read, of `RATIO`.
+    before, behind : ndarray of int64, shape (cuts, 2)
+        Ranges of whole parts on both sides of the cut, counted from `start`.
+    """
     block = at // (finer.factor * RATIO) * RATIO
     start = np.minimum(block, max(0, finer.count - RATIO))  # the last block may have fewer
-    values = finer.gather(start, min(RATIO, finer.count))
     end = np.minimum(block + RATIO, finer.count)
     before = np.stack([block, at // finer.factor], axis=1) - start[:, None]
     behind = np.stack([-(-at // finer.factor), end], axis=1) - start[:, None]
-    cut = values[np.arange(len(at)), np.minimum(at // finer.factor, finer.count - 1) - start]
-    return _Cuts(borders, values, before, behind), cut
+    return start, before, behind
 
 
 def _samples(
@@ -211,27 +281,23 @@ def _extremes(pairs: NDArray[Any]) -> Extremes:
     return Extremes.of_pairs(pairs[:, 0], pairs[:, 1])
 
 
-def _take_extremes(found: Extremes, cuts: _Cuts) -> None:
+def _take_extremes(flat: Extremes, cuts: _Cuts, items: NDArray[np.int64], width: int) -> None:
     """Add the parts of cut blocks to the bins before and behind them."""
-    cut_count, parts = cuts.values.shape[:2]
-    per_part = 1
-    samples = cuts.values.reshape(cut_count * parts, *cuts.values.shape[2:])
-    if samples.ndim > found.low.ndim:  # pairs of blocks: a signal of two samples each
-        per_part = 2
-        samples = samples.reshape(-1, *samples.shape[2:])
-    base = np.arange(cut_count)[:, None] * parts
+    bins = len(flat.low) // width
+    parts = cuts.values.shape[1]
+    per_part = cuts.values[:1, :1].size  # pairs of blocks are a signal of two samples each
+    base = np.arange(len(cuts.values))[:, None] * parts
     before = np.flatnonzero((cuts.border > 0) & (cuts.before[:, 0] < cuts.before[:, 1]))
-    behind = np.flatnonzero(
-        (cuts.border < len(found.low)) & (cuts.behind[:, 0] < cuts.behind[:, 1])
-    )
-    ranges = per_part * np.concatenate([(base + cuts.before)[before], (base + cuts.behind)[behind]])
+    behind = np.flatnonzero((cuts.border < bins) & (cuts.behind[:, 0] < cuts.behind[:, 1]))
+    ranges = np.concatenate([(base + cuts.before)[before], (base + cuts.behind)[behind]])
     if len(ranges) == 0:
         return
-    parts_found = _extremes(extreme_pairs(samples, ranges[:, 0], ranges[:, 1]))
-    bins = cuts.border[before] - 1
-    found[bins] = found[bins].then(parts_found[: len(before)])
-    bins = cuts.border[behind]
-    found[bins] = parts_found[len(before) :].then(found[bins])
+    samples = cuts.values.reshape(-1)
+    found = _extremes(extreme_pairs(samples, per_part * ranges[:, 0], per_part * ranges[:, 1]))
+    place = (cuts.border[before] - 1) * width + items[before]
+    flat[place] = flat[place].then(found[: len(before)])
+    place = cuts.border[behind] * width + items[behind]
+    flat[place] = found[len(before) :].then(flat[place])
 
 
 def _whole_sums(
@@ -245,8 +311,9 @@ def _whole_sums(
     total = _range_sums(entries, ranges, dtype)
     for finer in levels[-2::-1]:
         borders = _cut_borders(edges, finer.factor * RATIO, rows.length)
-        cuts, _ = _children(finer, borders, edges, rows.length)
-        _take_sums(total, cuts)
+        start, before, behind = _parts(finer, edges[borders])
+        values = finer.gather(start, min(RATIO, finer.count))
+        _take_sums(total, _Cuts(borders, values, before, behind))
     return total
 
 

@@ -15,9 +15,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import threading
+import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -41,6 +45,7 @@ SUM_FACTOR = 64
 FEWEST_BLOCKS = 64  # a level with fewer is not worth having
 SHORTEST = 2**14  # samples of the shortest array that levels are made for
 HELD_BYTES = 2**24  # a level up to this size is read once and held
+ALL_HELD_BYTES = 96 * 2**20  # all levels that are held
 MAX_ITEM = 8  # bytes of the numbers that levels are made for
 
 Section = Literal["pairs", "sums", "counts"]
@@ -58,8 +63,12 @@ class _Place:
     offset: int
 
     @property
+    def items(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
     def entry_bytes(self) -> int:
-        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        return self.dtype.itemsize * self.items
 
     @property
     def end(self) -> int:
@@ -289,23 +298,66 @@ def _joined(entries: NDArray[Any], starts: NDArray[np.int64], coarser: _Place) -
     return sums
 
 
-class _Level:
-    """A level of a file."""
+class _Held:
+    """Levels that were read whole, those used last; of all files together."""
 
-    def __init__(self, source: ByteSource, place: _Place, held: dict[int, NDArray[Any]]) -> None:
+    def __init__(self) -> None:
+        self._levels: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._numbers = count(1)
+
+    def number(self) -> int:
+        """Give a file its number."""
+        return next(self._numbers)
+
+    def get(self, key: tuple[int, int]) -> NDArray[Any] | None:
+        """Give a level, if it is held."""
+        with self._lock:
+            found = self._levels.get(key)
+            if found is not None:
+                self._levels.move_to_end(key)
+            return found
+
+    def put(self, key: tuple[int, int], level: NDArray[Any]) -> None:
+        """Hold a level, in place of those not used for the longest time."""
+        with self._lock:
+            if key not in self._levels:
+                self._levels[key] = level
+                self._bytes += level.nbytes
+            while self._bytes > ALL_HELD_BYTES:
+                self._bytes -= self._levels.popitem(last=False)[1].nbytes
+
+    def forget(self, number: int) -> None:
+        """Let go of the levels of a file."""
+        with self._lock:
+            for key in [key for key in self._levels if key[0] == number]:
+                self._bytes -= self._levels.pop(key).nbytes
+
+
+_HELD = _Held()
+
+
+class _Level:
+    """A level of a file; `of` gives the same of fewer channels."""
+
+    def __init__(self, source: ByteSource, place: _Place, number: int) -> None:
         self.factor = place.factor
         self.count = place.count
         self._source = source
         self._place = place
-        self._held = held
-        self._channels: NDArray[np.intp] | None = None
+        self._number = number
+        self._items: NDArray[np.intp] | None = None  # positions in a row that is laid flat
+        self._item_shape = place.shape[place.section == "pairs" :]
 
     def of(self, channels: NDArray[np.intp] | None) -> _Level:
         """Give the level of some channels (axis 0 of a row)."""
         if channels is None:
             return self
-        chosen = _Level(self._source, self._place, self._held)
-        chosen._channels = channels
+        chosen = _Level(self._source, self._place, self._number)
+        width = int(np.prod(self._item_shape, dtype=np.int64))
+        items = np.arange(width).reshape(self._item_shape)[channels]
+        chosen._items, chosen._item_shape = items.ravel(), items.shape
         return chosen
 
     def read(self, first: int, last: int) -> NDArray[Any]:
@@ -313,50 +365,60 @@ class _Level:
         place = self._place
         whole = self._whole()
         if whole is not None:
-            return self._picked(whole[first:last], 0)
+            return self._chosen(whole[first:last], last - first)
         offset = place.offset + first * place.entry_bytes
-        values = self._source.array(offset, place.dtype, (last - first) * _items(place))
-        return self._picked(values.reshape(last - first, *place.shape), 0)
+        values = self._source.array(offset, place.dtype, (last - first) * place.items)
+        return self._chosen(values, last - first)
 
     def gather(self, starts: NDArray[np.int64], count: int) -> NDArray[Any]:
         """Read `count` entries from each of the starts."""
+        values = self._gathered(starts, count)
+        return self._chosen(values, len(starts), count)
+
+    def pick(self, starts: NDArray[np.int64], count: int, items: NDArray[np.int64]) -> NDArray[Any]:
+        """Read `count` pairs from each of the starts, of one value of a row: (starts, count, 2)."""
+        place = self._place
+        width = place.items // 2
+        whole = self._whole()
+        if whole is None:
+            new = np.diff(starts, prepend=-1) != 0
+            whole = self._gathered(starts[new], count)
+            starts = (np.cumsum(new) - 1) * count
+        chosen = items if self._items is None else self._items[items]
+        # one flat index is much quicker than one for each axis
+        first = starts * place.items + chosen
+        step = np.arange(count)[:, None] * place.items + np.arange(2) * width
+        found: NDArray[Any] = whole.reshape(-1).take(first[:, None, None] + step)
+        return found
+
+    def _gathered(self, starts: NDArray[np.int64], count: int) -> NDArray[Any]:
         place = self._place
         whole = self._whole()
         if whole is not None:
-            rows = starts[:, None] + np.arange(count)
-            return self._picked_at(whole, rows)
-        data = self._source.gather(
-            place.offset + starts * place.entry_bytes, count * place.entry_bytes
-        )
-        values = data.view(place.dtype).reshape(len(starts), count, *place.shape)
-        return self._picked(values, 1)
+            return whole[starts[:, None] + np.arange(count)]
+        offsets = place.offset + starts * place.entry_bytes
+        return self._source.gather(offsets, count * place.entry_bytes).view(place.dtype)
 
     def _whole(self) -> NDArray[Any] | None:
         """Give all entries, if they are few: they are read once."""
         place = self._place
         if place.end - place.offset > HELD_BYTES:
             return None
-        if place.offset not in self._held:
-            values = self._source.array(place.offset, place.dtype, place.count * _items(place))
-            self._held[place.offset] = values.reshape(place.count, *place.shape)
-        return self._held[place.offset]
+        key = self._number, place.offset
+        held = _HELD.get(key)
+        if held is None:
+            held = self._source.array(place.offset, place.dtype, place.count * place.items)
+            held = held.reshape(place.count, *place.shape)
+            _HELD.put(key, held)
+        return held
 
-    def _picked(self, values: NDArray[Any], before: int) -> NDArray[Any]:
-        """Take channels; `before` axes come before those of an entry."""
-        if self._channels is None:
-            return values
-        return values.take(self._channels, before + 1 + (self._place.section == "pairs"))
-
-    def _picked_at(self, whole: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
-        if self._channels is None:
-            return whole[rows]
-        if self._place.section == "pairs":
-            return whole[rows[:, :, None, None], np.arange(2)[:, None], self._channels]
-        return whole[rows[:, :, None], self._channels]
-
-
-def _items(place: _Place) -> int:
-    return int(np.prod(place.shape, dtype=np.int64))
+    def _chosen(self, values: NDArray[Any], *axes: int) -> NDArray[Any]:
+        """Take channels of entries, and give them their shape."""
+        lead = (*axes, 2) if self._place.section == "pairs" else axes
+        if self._items is not None:
+            width = self._place.items // (2 if self._place.section == "pairs" else 1)
+            values = values.reshape(*lead, width)[..., self._items]
+        return values.reshape(*lead, *self._item_shape)
 
 
 class Levels:
@@ -398,9 +460,10 @@ class Levels:
                 f"the levels of {self.length:,} rows have {places[-1].end:,} bytes, "
                 f"the file has {source.size:,}; remove it, so that it is made again",
             )
-        held: dict[int, NDArray[Any]] = {}
+        number = _HELD.number()
+        weakref.finalize(self, _HELD.forget, number)
         self._levels = {
-            section: [_Level(source, place, held) for place in places if place.section == section]
+            section: [_Level(source, place, number) for place in places if place.section == section]
             for section in ("pairs", "sums", "counts")
         }
 

@@ -50,7 +50,7 @@ def resampled(part: Rows, points: int) -> NDArray[np.float64]:
     values = part.read(0, part.length).reshape(part.length, -1)
     result = np.empty((points, values.shape[1]))
     for channel in range(values.shape[1]):
-        spectrum = np.fft.rfft(values[:, channel])[: points // 2 + 1]
+        spectrum = np.fft.rfft(values[:, channel].astype(np.float64))[: points // 2 + 1]
         if points % 2 == 0:
             spectrum[-1] *= 2  # both halves of the highest frequency fall together
         result[:, channel] = np.fft.irfft(spectrum, points) * (points / part.length)

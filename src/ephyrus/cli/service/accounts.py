@@ -15,6 +15,7 @@ from ephyrus.cli.failures import FINE, Failure
 from ephyrus.service.accounts import tokens, users
 from ephyrus.service.accounts.limits import LoginLimits
 from ephyrus.service.accounts.names import checked_name
+from ephyrus.service.accounts.oidc import flow
 from ephyrus.service.accounts.passwords import Passwords
 from ephyrus.service.accounts.scopes import parse_scopes, scopes_to_text
 from ephyrus.service.accounts.tables import utc_now
@@ -25,6 +26,7 @@ __all__ = [
     "add_token",
     "add_user",
     "change_user",
+    "link_user",
     "list_tokens",
     "list_users",
     "revoke_token",
@@ -141,6 +143,15 @@ def unlock_user(name: str) -> int:
         user = users.get(conn, name)
         LoginLimits(database, database.settings).clear(conn, user.name)
     console.say(f"the failed logins of user {user.name} are forgotten")
+    return FINE
+
+
+def link_user(name: str, subject: str) -> int:
+    """Link a user with somebody of the login provider; gives the exit code."""
+    with _opened() as database, database.writing() as conn:
+        user, issuer = users.get(conn, name), database.settings.oidc_issuer
+        flow.link(conn, user.id, issuer=issuer, subject=subject)
+    console.say(f"user {user.name} logs in as {console.plain(subject)} of {issuer}")
     return FINE
 
 

@@ -9,14 +9,18 @@ from ephyrus.errors import MissingExtraError
 __all__ = ["check_installed"]
 
 PACKAGES = (
-    "uvicorn",
-    "starlette",
-    "sqlalchemy",
     "alembic",
-    "pydantic_settings",
     "argon2",
-    "python_multipart",
+    "brotli",
+    "defusedxml",
     "orjson",
+    "prometheus_client",
+    "pydantic_settings",
+    "python_multipart",
+    "sqlalchemy",
+    "starlette",
+    "uvicorn",
+    "zstandard",
 )
 
 

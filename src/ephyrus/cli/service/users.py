@@ -108,3 +108,19 @@ def unlock(name: _NameArgument) -> int:
     from ephyrus.cli.service.accounts import unlock_user
 
     return unlock_user(name)
+
+
+@users_app.command()
+def link(
+    name: _NameArgument,
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="SUBJECT", help="Who the user is at the provider.", show_default=False
+        ),
+    ],
+) -> int:
+    """Let a user log in through the OpenID Connect provider of the settings."""
+    from ephyrus.cli.service.accounts import link_user
+
+    return link_user(name, subject)

@@ -41,9 +41,7 @@ def of_user(conn: Connection, user_id: int) -> frozenset[int]:
     query = select(row.user_id, row.friend_id).where(
         row.accepted, or_(row.user_id == user_id, row.friend_id == user_id)
     )
-    return frozenset(
-        friend if user == user_id else user for user, friend in conn.execute(query).tuples()
-    )
+    return frozenset(friend if user == user_id else user for user, friend in conn.execute(query))
 
 
 def listing(conn: Connection, user_id: int) -> Friends:
@@ -59,7 +57,7 @@ def listing(conn: Connection, user_id: int) -> Friends:
         .order_by(USER.c.name)
     )
     found = Friends({}, {}, {})
-    for friend_id, name, accepted, asker in conn.execute(query).tuples():
+    for friend_id, name, accepted, asker in conn.execute(query):
         kind = found.friends if accepted else found.asked if asker == user_id else found.asking
         kind[friend_id] = name
     return found
@@ -93,9 +91,7 @@ def befriend(conn: Connection, user_id: int, friend_id: int, *, accepted: bool =
         )
     row = FRIENDSHIP.c
     state = dict(
-        conn.execute(select(row.user_id, row.accepted).where(_pair(user_id, friend_id)))
-        .tuples()
-        .all()
+        conn.execute(select(row.user_id, row.accepted).where(_pair(user_id, friend_id))).all()
     )
     holds = accepted or any(state.values()) or friend_id in state
     if not state:

@@ -38,6 +38,7 @@ __all__ = ["KNOWN_DAYS", "LoginLimits"]
 KNOWN_DAYS = 60
 """Days for which a network counts as known after a login from it."""
 
+_SKEW = 0.5  # seconds by which the clocks of workers may differ, and requests may overtake
 _PRUNE_SECONDS = 60.0
 _PRUNE_ROWS = 10_000
 
@@ -159,8 +160,8 @@ class LoginLimits:
             max(until, now) + taken * window / each.attempts - now - window
             for each, until in states
         ]
-        wait = math.ceil(round(max(waits), 3))
-        if wait > 0:
+        if max(waits) > _SKEW:
+            wait = math.ceil(round(max(waits), 3))
             raise ServiceError(
                 "too_many_requests",
                 f"Too many failed logins; try again in {wait} s.",

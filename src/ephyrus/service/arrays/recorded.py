@@ -321,7 +321,7 @@ class _Items:
 
     def _pieces(self, name: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """Cut a range so that little is read at a time, of other units too."""
-        rows = PIECE_BYTES // max(1, self.table.columns[name].itemsize)
+        rows = max(1, PIECE_BYTES // max(1, self.table.columns[name].itemsize))
         if self.unit is None or self.run is None:
             yield from _steps(start, stop, rows)
             return

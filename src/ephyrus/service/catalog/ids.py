@@ -15,7 +15,7 @@ MOST = 2**63 - 1
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 _LENGTH = 10
-_BASE = 32 ** (_LENGTH - 1)  # the smallest number of ten characters
+_BASE: int = 32 ** (_LENGTH - 1)  # the smallest number of ten characters
 
 
 def format_id(number: int, style: str = "int") -> int | str:
@@ -77,4 +77,4 @@ def _number(text: str, style: str) -> int | None:
     upper = text.upper()
     if len(upper) != _LENGTH or upper[0] == "0" or not set(upper) <= set(_DIGITS):
         return None
-    return int(upper, 32) - _BASE
+    return int(upper, 32) - int(_BASE)

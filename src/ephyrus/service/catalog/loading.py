@@ -220,7 +220,7 @@ def _children(
             )
             seen = seen & holds
         else:
-            above, source = rows.column(f"{parent.name}_id"), rows.table
+            above, source = rows.table.c[f"{parent.name}_id"], rows.table
         part = select(literal(child.name), above, rows.column("id").label("child_id"))
         parts.append(part.select_from(source).where(above.in_(ids), seen))
     if parts:

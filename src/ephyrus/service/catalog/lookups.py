@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, Double, and_, bindparam, extract, func, literal, or_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Double,
+    and_,
+    bindparam,
+    extract,
+    func,
+    literal,
+    or_,
+)
+from sqlalchemy.types import TypeEngine
 
 from ephyrus.service.catalog.values import parse_moment
 from ephyrus.service.db.functions import contains, matches
@@ -69,7 +81,7 @@ def read_number(text: str) -> int | float:
         number = float(text)
     if not -_LARGEST <= number < _LARGEST and not isinstance(number, float):
         return float(number)
-    if number != number or number in {float("inf"), float("-inf")}:
+    if not math.isfinite(number):
         raise ValueError
     return number
 
@@ -124,11 +136,12 @@ def _exact(column: Column, text: str) -> Condition:
     value = _value(column, text)
     if isinstance(value, datetime) and not value.microsecond:
         return _range_of(column, value, value + timedelta(seconds=1))
-    return column.plain == _bound(value)
+    condition: Condition = column.plain == _bound(value)
+    return condition
 
 
 def _range_of(column: Column, low: datetime, end: datetime) -> Condition:
-    """Times are printed in seconds: a time without a fraction means the whole second."""
+    """Compare with a whole second: times are printed without a fraction."""
     return and_(column.plain >= low, column.plain < end)
 
 
@@ -141,7 +154,9 @@ def _in(column: Column, text: str) -> Condition:
     values = [_value(column, part) for part in parts]
     if column.kind != "number":
         return column.plain.in_(values)
-    kind = Double() if any(isinstance(value, float) for value in values) else BigInteger()
+    kind: TypeEngine[Any] = BigInteger()
+    if any(isinstance(value, float) for value in values):
+        kind = Double()
     return column.plain.in_(bindparam(None, values, expanding=True, type_=kind))
 
 
@@ -166,7 +181,7 @@ def _range(column: Column, text: str) -> Condition:
     return and_(_compare("gte", column, parts[0]), _compare("lte", column, parts[1]))
 
 
-def _cased(column: Column, text: str, fold: bool) -> tuple[ColumnElement[Any], str]:  # noqa: FBT001
+def _cased(column: Column, text: str, fold: bool) -> tuple[ColumnElement[Any], str]:
     """Give the column and the text of a comparison with or without case."""
     value = read_text(text)
     if not fold or column.folded is None:
@@ -181,11 +196,11 @@ def _iexact(column: Column, text: str) -> Condition:
     return plain == value
 
 
-def _contains(fold: bool, column: Column, text: str) -> Condition:  # noqa: FBT001
+def _contains(fold: bool, column: Column, text: str) -> Condition:
     return contains(*_cased(column, text, fold))
 
 
-def _startswith(fold: bool, column: Column, text: str) -> Condition:  # noqa: FBT001
+def _startswith(fold: bool, column: Column, text: str) -> Condition:
     plain, value = _cased(column, text, fold)
     if not value:
         return plain.is_not(None)
@@ -193,12 +208,12 @@ def _startswith(fold: bool, column: Column, text: str) -> Condition:  # noqa: FB
     return plain >= value if end is None else and_(plain >= value, plain < end)
 
 
-def _endswith(fold: bool, column: Column, text: str) -> Condition:  # noqa: FBT001
+def _endswith(fold: bool, column: Column, text: str) -> Condition:
     plain, value = _cased(column, text, fold)
     return func.substr(plain, func.length(plain) - len(value) + 1) == value
 
 
-def _regex(fold: bool, column: Column, text: str) -> Condition:  # noqa: FBT001
+def _regex(fold: bool, column: Column, text: str) -> Condition:
     value = read_text(text)
     pattern = compiled(value, fold)
     plain = column.folded if fold and column.folded is not None else column.plain
@@ -215,7 +230,7 @@ def _part(name: str, column: Column, text: str) -> Condition:
     if name == "year":
         if not 1 <= value < 9999:
             raise ValueError
-        return _range_of(column, datetime(value, 1, 1), datetime(value + 1, 1, 1))  # noqa: DTZ001
+        return _range_of(column, datetime(value, 1, 1), datetime(value + 1, 1, 1))
     return extract(name, column.plain) == value
 
 
@@ -280,4 +295,3 @@ def apply(key: str, column: Column, lookup: str, text: str) -> Condition:
         raise refused(key, f"has a pattern that is refused: {error}") from None
     except (ValueError, OverflowError):
         raise refused(key, f"has a value that cannot be read: {text[:60]!r}") from None
-

@@ -192,4 +192,5 @@ def _after(key: Key, value: Any) -> ColumnElement[bool]:
 
 def _same(key: Key, value: Any) -> ColumnElement[bool]:
     """Give the condition that a key has a value."""
-    return key.column.is_(None) if value is None else key.column == value
+    same: ColumnElement[bool] = key.column == value
+    return key.column.is_(None) if value is None else same

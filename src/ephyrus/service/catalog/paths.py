@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, FromClause, or_, select, true
 
 from ephyrus.service.catalog import permalinks, tagged
 from ephyrus.service.catalog.lookups import ALIASES, NAMES, Column, apply, refused
@@ -177,7 +176,8 @@ def _through_parent(
     path: Path, rows: Rows, parent: Parent, rest: tuple[str, ...], text: str
 ) -> Condition:
     """Make the condition on a parent, or on something of it."""
-    links, holds = None, None
+    links: FromClause | None = None
+    holds: Condition = true()
     own = rows.column("id") if parent.many else rows.column(f"{parent.name}_id")
     if parent.many:
         links, holds = path.snapshot.links(rows.kind, parent)
@@ -200,12 +200,18 @@ def _through_parent(
 
 def _is_lookup(name: str, kind: ObjectType) -> bool:
     """Tell whether a name is a lookup and no field of a type."""
-    fields = (*kind.attributes, *kind.quantities, *kind.arrays, *kind.parents)
-    return name in NAMES and all(field.name != name for field in fields)
+    groups = (kind.attributes, kind.quantities, kind.arrays, kind.parents)
+    return name in NAMES and all(field.name != name for group in groups for field in group)
 
 
 def _by_parent_id(
-    path: Path, rows: Rows, column: Column, links: Any, holds: Any, rest: tuple[str, ...], text: str
+    path: Path,
+    rows: Rows,
+    column: Column,
+    links: FromClause | None,
+    holds: Condition,
+    rest: tuple[str, ...],
+    text: str,
 ) -> Condition:
     """Compare the id of a parent."""
     lookup = ALIASES.get(rest[0], rest[0]) if rest else "exact"
@@ -278,4 +284,3 @@ def _climb(
         else:
             above = _climb(TYPES[parent.type], target, (*seen, parent.type), owning=owning)
             yield from ((parent.name, *way) for way in above)
-

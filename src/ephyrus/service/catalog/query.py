@@ -215,7 +215,9 @@ def parse_at_time(text: str, *, key: str = "at_time") -> datetime:
     try:
         return end_of_second(text)
     except ValueError:
-        raise _wrong(key, f"must be a time such as 2026-11-21 18:00:00, not {text[:40]!r}") from None
+        raise _wrong(
+            key, f"must be a time such as 2026-11-21 18:00:00, not {text[:40]!r}"
+        ) from None
 
 
 _SYNONYMS: Mapping[str, str] = {"limit": "max_results", "total": "count"}

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, union_all
+from sqlalchemy import select as sql_select
 
 from ephyrus.service.catalog import rights
 from ephyrus.service.catalog.loading import chunks, complete, record_of, statement
@@ -21,8 +22,6 @@ from ephyrus.service.types import TYPES
 
 __all__ = ["Owner", "array_of", "arrays_of", "get", "get_many", "owner_of_array", "select_ids"]
 __all__ += ["select"]
-
-_select = select
 
 
 class Owner(NamedTuple):
@@ -85,9 +84,7 @@ def _one(
 ) -> Record:
     """Read one object whose rights were checked."""
     rows = snapshot.rows(kind)
-    row = connection.execute(
-        statement(rows).where(rows.column("id") == number, rows.alive)
-    ).first()
+    row = connection.execute(statement(rows).where(rows.column("id") == number, rows.alive)).first()
     if row is None:
         raise rights.absent(kind, number)
     (record,) = complete(connection, snapshot, rows.kind, [record_of(rows.kind, row)], detail)
@@ -174,7 +171,11 @@ def select(
     has_more = len(found) > query.max_results
     found = found[: query.max_results]
     records = complete(
-        connection, snapshot, rows.kind, [record_of(rows.kind, row[:width]) for row in found], detail
+        connection,
+        snapshot,
+        rows.kind,
+        [record_of(rows.kind, row[:width]) for row in found],
+        detail,
     )
     following = None
     if has_more and found:
@@ -194,9 +195,9 @@ def _spaced(
     if query.groups_of is None or not query.spacing:
         return chosen
     position = func.row_number().over(order_by=[key.clause() for key in keys]).label("position")
-    numbered = _select(rows.column("id").label("id"), position).where(*where).subquery()
+    numbered = sql_select(rows.column("id").label("id"), position).where(*where).subquery()
     kept = (numbered.c.position - 1) % (query.groups_of + query.spacing) < query.groups_of
-    return chosen.where(rows.column("id").in_(_select(numbered.c.id).where(kept)))
+    return chosen.where(rows.column("id").in_(sql_select(numbered.c.id).where(kept)))
 
 
 def _total(
@@ -214,8 +215,10 @@ def _total(
         return query.offset + here
     if not query.count:
         return None
-    counted = _spaced(rows, query, keys, _select(rows.column("id")).where(*where), where)
-    return int(connection.execute(_select(func.count()).select_from(counted.subquery())).scalar_one())
+    counted = _spaced(rows, query, keys, sql_select(rows.column("id")).where(*where), where)
+    return int(
+        connection.execute(sql_select(func.count()).select_from(counted.subquery())).scalar_one()
+    )
 
 
 def select_ids(
@@ -228,7 +231,7 @@ def select_ids(
     snapshot = Snapshot.of(connection, principal, query.at_time)
     rows = snapshot.rows(kind)
     where = conditions(connection, snapshot, rows, query)
-    chosen = _select(rows.column("id")).where(*where).order_by(rows.column("id"))
+    chosen = sql_select(rows.column("id")).where(*where).order_by(rows.column("id"))
     return list(connection.execute(chosen).scalars())
 
 
@@ -256,13 +259,13 @@ def owner_of_array(
     for place, (kind, field) in enumerate(array_fields()):
         rows = snapshot.rows(kind)
         parts.append(
-            _select(literal(place).label("place"), rows.column("id").label("id")).where(
+            sql_select(literal(place).label("place"), rows.column("id").label("id")).where(
                 rows.column(f"{field}_id") == datafile_id, rows.alive
             )
         )
     everything = union_all(*parts).subquery()
     found = connection.execute(
-        _select(everything).order_by(everything.c.place, everything.c.id).limit(1)
+        sql_select(everything).order_by(everything.c.place, everything.c.id).limit(1)
     ).first()
     if found is None:
         return None
@@ -292,7 +295,7 @@ def arrays_of(connection: Connection, datafile_ids: Iterable[int]) -> dict[int, 
     )
     result = {}
     for ids in chunks(dict.fromkeys(datafile_ids)):
-        query = _select(*columns).where(ARRAYS.c.datafile_id.in_(ids))
+        query = sql_select(*columns).where(ARRAYS.c.datafile_id.in_(ids))
         for number, dtype, shape, is_sorted, location, levels in connection.execute(query):
             result[number] = ArrayRow(number, dtype, tuple(shape), is_sorted, location, levels)
     return result

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, FromClause, and_, delete, insert, or_, select, update
 
 from ephyrus.service.accounts import groups, users
 from ephyrus.service.accounts.tables import GROUP, USER
@@ -86,15 +86,16 @@ def _holders(connection: Connection, kind: str, ids: list[int]) -> dict[str, dic
     """Find the objects whose rights hold, by type: id of the object to id of the holder."""
     each = TYPES[kind]
     table = TABLES[kind]
-    holder_kind, column, source = kind, table.c.id, table
-    joined: Any = source
+    holder_kind, column = kind, table.c.id
+    source: FromClause = table
+    joined: FromClause = table
     while each.rights_from:
         parent = field_parent(each, each.rights_from)
         above = TABLES[parent.type].alias()
         joined = joined.join(above, above.c.id == source.c[f"{parent.name}_id"])
         holder_kind, column, source, each = parent.type, above.c.id, above, TYPES[parent.type]
     query = select(table.c.id, column).select_from(joined).where(table.c.id.in_(ids))
-    return {holder_kind: dict(connection.execute(query).tuples().all())}
+    return {holder_kind: dict(connection.execute(query).all())}
 
 
 def _own_levels(
@@ -260,8 +261,8 @@ def _acl(connection: Connection, kind: str, number: int) -> Acl:
     )
     return Acl(
         _safety(connection, kind, number),
-        dict(connection.execute(people.where(here).order_by(USER.c.name)).tuples().all()),
-        dict(connection.execute(teams.where(here).order_by(GROUP.c.name)).tuples().all()),
+        dict(connection.execute(people.where(here).order_by(USER.c.name)).all()),
+        dict(connection.execute(teams.where(here).order_by(GROUP.c.name)).all()),
     )
 
 
@@ -341,9 +342,7 @@ def read_safety_level(value: object) -> int | None:
     return value
 
 
-def _read_shares(
-    connection: Connection, document: Mapping[str, Any]
-) -> dict[str, dict[int, int]]:
+def _read_shares(connection: Connection, document: Mapping[str, Any]) -> dict[str, dict[int, int]]:
     """Read the lists of users and groups that were sent: column to id to level."""
     result: dict[str, dict[int, int]] = {}
     for name, column, resolve in (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 import re
+from collections.abc import Callable, Mapping
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_
 from sqlalchemy import select as sql_select
 
 from ephyrus.service.accounts.tables import USER
@@ -94,7 +94,7 @@ def _owner(path: Path, rows: Rows, rest: tuple[str, ...], text: str) -> Conditio
             ways.append(USER.c.id == int(last))
     if any("\0" in each for each in wanted):
         raise refused(path.key, "has a value that cannot be read")
-    users = sql_select(USER.c.id).where(or_(*ways)) if ways else []
+    users = sql_select(USER.c.id).where(or_(false(), *ways))
     return path.snapshot.by_holder(rows, lambda table, _: table.c.owner_id.in_(users))
 
 

@@ -111,7 +111,7 @@ class Snapshot:
         """Give the condition that the principal may read a row."""
         if self.principal.is_admin:
             return true()
-        return self.by_holder(rows, lambda table, kind: self._readable(table, kind))
+        return self.by_holder(rows, self._readable)
 
     def by_holder(
         self, rows: Rows, make: Callable[[FromClause, ObjectType], Condition]

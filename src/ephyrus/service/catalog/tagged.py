@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 
 from ephyrus.service.catalog import permalinks
 from ephyrus.service.catalog.lookups import Column, apply, refused
@@ -76,7 +76,7 @@ def by_text(path: Path, rows: Rows, name: str, lookup: str, text: str) -> Condit
     return _tagged(snapshot, rows, values.column("parent_property_id").in_(chosen), values)
 
 
-def _sections(path: Path, lookup: str, text: str) -> object:
+def _sections(path: Path, lookup: str, text: str) -> Select[Any]:
     """Select the sections whose name fulfils a lookup, and all below them."""
     snapshot = path.snapshot
     top = snapshot.rows("section")

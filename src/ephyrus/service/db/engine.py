@@ -20,7 +20,7 @@ from ephyrus.service.settings import Settings
 
 __all__ = ["Database", "moment"]
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (times in the database have no zone)
+_EPOCH = datetime(1970, 1, 1)
 _MOMENT = "ephyrus_moment"
 
 

@@ -1,6 +1,6 @@
-"""Regular expressions that cannot hang the server and mean the same on every database.
+r"""Regular expressions that cannot hang the server and mean the same on every database.
 
-A pattern is a part of the common syntax: characters, ``.``, classes, ``\\d \\w \\s`` and their
+A pattern is a part of the common syntax: characters, ``.``, classes, ``\d \w \s`` and their
 opposites (of ASCII), ``^`` and ``$`` (of the whole text), groups, ``|``, and the repetitions
 ``* + ? {m} {m,} {m,n}``. On SQLite a pattern is run as an automaton, whose time grows with the
 length of the text alone; PostgreSQL is given the same pattern in its own spelling.
@@ -401,6 +401,6 @@ def parse(text: str, *, fold: bool = False) -> Pattern:
 
 
 @lru_cache(maxsize=64)
-def compiled(text: str, fold: bool = False) -> Pattern:  # noqa: FBT001, FBT002 (key of a cache)
+def compiled(text: str, fold: bool = False) -> Pattern:
     """Parse a pattern, or find it among the last ones."""
     return parse(text, fold=fold)

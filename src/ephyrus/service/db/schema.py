@@ -9,6 +9,7 @@ case, since the databases disagree on the case of letters beyond ASCII.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
+from sqlalchemy.types import TypeEngine
 
 import ephyrus.service.accounts.tables  # noqa: F401 (puts its tables on METADATA)
 from ephyrus.service.db.base import ID, METADATA, MOMENT, TEXT, VALUES
@@ -60,9 +62,14 @@ FACTS: tuple[str, ...] = (
 or path, size and time): another content is another version."""
 
 
-def _attribute_columns(attribute: Attribute) -> Iterator[Column[object]]:
+def _attribute_columns(attribute: Attribute) -> Iterator[Column[Any]]:
     """Columns of a plain value."""
-    simple = {"int": ID, "float": Double(), "bool": Boolean(), "datetime": MOMENT}
+    simple: dict[str, TypeEngine[Any]] = {
+        "int": ID,
+        "float": Double(),
+        "bool": Boolean(),
+        "datetime": MOMENT,
+    }
     yield Column(attribute.name, simple.get(attribute.value, TEXT))
     if attribute.value in {"text", "text or int"}:
         yield Column(f"{attribute.name}__folded", TEXT)
@@ -70,7 +77,7 @@ def _attribute_columns(attribute: Attribute) -> Iterator[Column[object]]:
         yield Column(f"{attribute.name}__is_int", Boolean())
 
 
-def _value_columns(kind: ObjectType) -> Iterator[Column[object]]:
+def _value_columns(kind: ObjectType) -> Iterator[Column[Any]]:
     """Columns of attributes, quantities and units."""
     for attribute in kind.attributes:
         yield from _attribute_columns(attribute)
@@ -82,11 +89,11 @@ def _value_columns(kind: ObjectType) -> Iterator[Column[object]]:
         yield Column(f"{array.name}__units", TEXT)
 
 
-def _fact_columns(kind: ObjectType) -> Iterator[Column[object]]:
+def _fact_columns(kind: ObjectType) -> Iterator[Column[Any]]:
     """Columns that only datafiles have."""
     if kind.name != "datafile":
         return
-    types = {
+    types: dict[str, TypeEngine[Any]] = {
         "size": ID,
         "file_type": SmallInteger(),
         "extracted_info": VALUES,

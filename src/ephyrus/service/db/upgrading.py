@@ -76,7 +76,7 @@ def _run(connection: Connection) -> None:
 def _check_meta(connection: Connection, id_style: str) -> None:
     """Write down what is fixed when a database is made, or compare it."""
     wanted = {"format": _FORMAT, "id_style": id_style}
-    found = dict(connection.execute(select(META.c.key, META.c.value)).tuples().all())
+    found = dict(connection.execute(select(META.c.key, META.c.value)).all())
     missing = [{"key": key, "value": value} for key, value in wanted.items() if key not in found]
     if missing:
         connection.execute(META.insert(), missing)

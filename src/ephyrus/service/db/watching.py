@@ -6,11 +6,22 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 __all__ = ["PostgresWatch", "SqliteWatch"]
 
 _COUNTER = "SELECT counter FROM change"
+
+
+def _detached(engine: Engine) -> Any:
+    """Give a driver's connection that is not of the pool any more."""
+    try:
+        pooled = engine.raw_connection()
+    except engine.dialect.loaded_dbapi.OperationalError as error:
+        raise OperationalError(_COUNTER, None, error) from error
+    connection = pooled.driver_connection
+    pooled.detach()
+    return connection
 
 
 class SqliteWatch:
@@ -21,10 +32,7 @@ class SqliteWatch:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._pooled = engine.raw_connection()
-        connection: Any = self._pooled.driver_connection
-        self._connection: sqlite3.Connection = connection
-        self._pooled.detach()  # it is not given back
+        self._connection: sqlite3.Connection = _detached(engine)
         self._seen = -1
         self._counter = -1
 
@@ -41,13 +49,11 @@ class SqliteWatch:
 
     def close(self) -> None:
         """Close the connection."""
-        self._pooled.close()
+        self._connection.close()
 
 
 class PostgresWatch:
-    """The counter of a PostgreSQL database, on a connection of its own that never begins a
-    transaction.
-    """
+    """The counter of a PostgreSQL database, on a connection that never begins a transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -58,19 +64,22 @@ class PostgresWatch:
         if self._connection is not None:
             try:
                 return self._read()
-            except DBAPIError:
+            except OperationalError:
                 self.close()
-        self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        self._connection.detach()
+        self._connection = _detached(self._engine)
+        self._connection.autocommit = True
         return self._read()
 
     def _read(self) -> int:
         """Ask the database."""
-        return int(self._connection.exec_driver_sql(_COUNTER).scalar_one())
+        try:
+            (found,) = self._connection.execute(_COUNTER).fetchone()
+        except self._engine.dialect.loaded_dbapi.OperationalError as error:
+            raise OperationalError(_COUNTER, None, error) from error
+        return int(found)
 
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
-            self._connection.invalidate()
             self._connection.close()
             self._connection = None

@@ -11,6 +11,7 @@ task's own socket. It ends, and ends all tasks, when the control socket is close
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import selectors
@@ -99,6 +100,7 @@ class Nursery:
         code = 1
         try:
             os.setpgid(0, 0)
+            _end_with_parent()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for task in self._tasks.values():
@@ -125,6 +127,13 @@ class Nursery:
             with task.report, suppress(OSError):
                 task.report.setblocking(False)
                 frames.send(task.report, frames.ENDING, ending)
+
+
+def _end_with_parent() -> None:
+    """Have the system end this process when the nursery dies, where it can (Linux)."""
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL, 0, 0, 0)
 
 
 def _kill(process: int) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 from ephyrus.errors import EphyrusError
 from ephyrus.service.files import frames
 
-__all__ = ["ChildFailed", "ChildLimits", "Nursery", "Refused"]
+__all__ = ["ChildFailed", "ChildLimits", "ChildLost", "Nursery", "Refused"]
 
 _MODULE = "ephyrus.service.files._nursery"
 _KILLED = 10.0  # seconds for the system to end what was killed
@@ -38,6 +38,10 @@ class Refused(EphyrusError):
 
 class ChildFailed(EphyrusError):
     """The process that looked at a file crashed, hung or needed too much."""
+
+
+class ChildLost(ChildFailed):
+    """The process that looked at a file was ended from outside; another one may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,10 @@ class Nursery:
             self._kill(number, here)
             seconds = order["limits"]["seconds"]
             raise ChildFailed(f"looking at the file took more than {seconds:g} s") from None
-        except (ValueError, ConnectionError):
+        except ConnectionError:
+            self._kill(number, here)
+            raise ChildLost("the process that prepares others for files ended; try again") from None
+        except ValueError:
             self._kill(number, here)
             raise ChildFailed(
                 "the process that looked at the file ended without a report"
@@ -214,7 +221,7 @@ def _received(here: socket.socket, deadline: float) -> Mapping[str, Any]:
         here.settimeout(max(0.01, deadline - time.monotonic()))
         kind, value = frames.receive(here, most=frames.MOST_REPORT)
         if not isinstance(value, dict):
-            raise ChildFailed("the process that prepares others for files ended; try again")
+            raise ChildLost("the process that prepares others for files ended; try again")
         if kind == frames.ENDING:
             return report if value.get("exit") == 0 else _died(value.get("exit"))
         report = value
@@ -270,11 +277,12 @@ def _died(code: Any) -> Mapping[str, Any]:
     if isinstance(code, int) and code < 0:
         with suppress(ValueError):
             name = signal.Signals(-code).name
+    if name == "SIGKILL":
+        raise ChildLost("the process that looked at the file was ended by the system; try again")
     told = {
         "SIGXCPU": "it took more time than is allowed",
         "SIGALRM": "it took more time than is allowed",
         "SIGXFSZ": "its content is larger than is allowed",
-        "SIGKILL": "it was ended by the system, probably for want of memory",
     }
     raise ChildFailed(
         "the process that looked at the file ended early: " + told.get(name, f"it crashed ({name})")

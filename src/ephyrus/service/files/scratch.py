@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ephyrus.service.files.store import ArrayStore
 
-__all__ = ["Scratch", "plain_name"]
+__all__ = ["Scratch", "lay_out", "plain_name"]
 
 COPIED = 8 * 2**20  # bytes at a time
 MOST_NAME = 200  # bytes
@@ -32,13 +32,13 @@ def plain_name(name: str) -> str:
     str
         Never empty, no path, no hidden file.
     """
-    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    text = name.encode("utf-8", "replace").decode()  # halves of characters become "?"
+    last = text.replace("\\", "/").rstrip("/").rpartition("/")[2]
     kept = "".join("_" if letter in _BAD or ord(letter) < 32 else letter for letter in last)
-    while len(kept.encode("utf-8", "replace")) > MOST_NAME:
+    while len(kept.encode()) > MOST_NAME:
         stem, dot, suffix = kept.rpartition(".")
         kept = f"{stem[:-1]}.{suffix}" if dot and len(suffix) < 20 else kept[:-1]
-    kept = kept.encode("utf-8", "replace").decode().strip().lstrip(".")
-    return kept or "file"
+    return kept.strip().lstrip(".") or "file"
 
 
 class Scratch:
@@ -80,7 +80,7 @@ def lay_out(store: ArrayStore, files: Iterable[tuple[str, str]], folder: Path) -
     store : ArrayStore
         Where they are.
     files : iterable of (str, str)
-        Name and key of each; of those of equal names the first counts.
+        Name and key of each; of those of equal names the first lies beside the others.
     folder : Path
         Where they are to appear.
 
@@ -89,11 +89,13 @@ def lay_out(store: ArrayStore, files: Iterable[tuple[str, str]], folder: Path) -
     list of Path
         One for each file.
     """
-    paths = []
-    for name, key in files:
+    paths: list[Path] = []
+    for number, (name, key) in enumerate(files):
         path = folder / plain_name(name)
-        if not path.exists():
-            _show(store, key, path)
+        if path.exists():  # the first has the name that others may know it by
+            path = folder / str(number) / path.name
+            path.parent.mkdir()
+        _show(store, key, path)
         paths.append(path)
     return paths
 

@@ -395,8 +395,9 @@ class ObjectStore:
 
     def delete(self, key: str) -> None:
         """Remove an object, if it is there."""
+        path = self._path(key)
         with suppress(FileNotFoundError):
-            self._obstore.delete(self._store, self._path(key))
+            self._obstore.delete(self._store, path)
 
     def keys(self, *, older_than: float = 0.0) -> Iterator[str]:
         """List the objects that were finished more than `older_than` seconds ago."""

@@ -18,11 +18,13 @@ from typing import Any
 from ephyrus._shared.extras import optional_module
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.files import jobs
-from ephyrus.service.files.work import WORK, Failed
+from ephyrus.service.files.making import Failed
+from ephyrus.service.files.records import stored_keys
+from ephyrus.service.files.work import WORK
 from ephyrus.service.files.workshop import Workshop, open_workshop, workshop_of
 from ephyrus.service.settings import Settings
 
-__all__ = ["Worker", "WorkerThread", "perform", "start_thread"]
+__all__ = ["Worker", "WorkerThread", "perform", "start_thread", "sweep"]
 
 IDLE = 0.5  # seconds between two looks for jobs
 GRACE = 20.0  # seconds that jobs under way have to end when the worker is to stop
@@ -48,15 +50,16 @@ def perform(workshop: Workshop, job: jobs.Job) -> None:
     Exception
         Whatever else stops it and may not stop another attempt.
     """
-    work = WORK.get(job.kind)
     try:
-        if work is None:
-            raise Failed(f"this version of the service does not know jobs of kind {job.kind!r}")
-        work(workshop, job)
+        WORK.get(job.kind, _unknown)(workshop, job)
     except Failed as error:
         with workshop.database.writing() as connection:
             jobs.fail(connection, job, str(error), attempts=0)
             error.note(connection, job)
+
+
+def _unknown(workshop: Workshop, job: jobs.Job) -> None:
+    raise Failed(f"this version of the service does not know jobs of kind {job.kind!r}")
 
 
 @cache
@@ -104,7 +107,7 @@ class Worker:
         self._under_way: list[_UnderWay] = []
         self._executor, self._close = _executor(most, dask)
         self._is_remote = bool(dask)
-        self._swept = 0.0
+        self._swept = -SWEPT_EVERY
 
     def run(self, stop: threading.Event) -> None:
         """Do jobs until `stop` is set; those under way then have some seconds to end."""
@@ -132,7 +135,7 @@ class Worker:
             while self._take():
                 pass
             self._settle(stop)
-        except ServiceError as error:  # the database is away: it may come back
+        except (ServiceError, OSError) as error:  # the database is away: it may come back
             log.warning("worker %s: %s", self.name, error)
             stop.wait(IDLE)
         if not self._under_way:
@@ -196,12 +199,10 @@ class Worker:
     def _sweep(self) -> None:
         """Have leftovers removed now and then."""
         now = time.monotonic()
-        if self._swept and now - self._swept < SWEPT_EVERY:
+        if now < self._swept + SWEPT_EVERY:
             return
-        self._swept = now
-        older_than = self._workshop.settings.leftover_hours * 3600
-        self._workshop.store.sweep(older_than=older_than)
-        self._workshop.scratch.sweep(older_than=older_than)
+        is_first, self._swept = self._swept < 0, now
+        sweep(self._workshop, with_files=not is_first)  # which takes its time in a large store
 
     def _wind_up(self) -> None:
         """Let jobs under way end, or give them back."""
@@ -219,6 +220,39 @@ class Worker:
                 jobs.put_back(self._workshop.database, each.job)
         finally:
             self._close()
+
+
+def sweep(workshop: Workshop, *, with_files: bool = True) -> int:
+    """Remove what killed processes left behind.
+
+    Parameters
+    ----------
+    workshop : Workshop
+        Store, scratch folders, catalog.
+    with_files : bool
+        Also finished files of the store that nothing in the catalog refers to.
+
+    Returns
+    -------
+    int
+        How many files and folders were removed.
+    """
+    settings = workshop.settings
+    # Longer than a conversion may take, whose arrays are referred to only at its end.
+    older_than = max(settings.leftover_hours * 3600.0, settings.convert_seconds + 3600.0)
+    removed = workshop.store.sweep(older_than=older_than)
+    removed += workshop.scratch.sweep(older_than=older_than)
+    keys = list(workshop.store.keys(older_than=older_than)) if with_files else []
+    if keys:
+        with workshop.database.reading() as connection:  # after the listing: nothing new is missed
+            wanted = stored_keys(connection)
+        for key in keys:
+            if key not in wanted:
+                workshop.store.delete(key)
+                removed += 1
+    if removed:
+        log.info("%d leftovers were removed", removed)
+    return removed
 
 
 def _executor(most: int, dask: str) -> tuple[Executor, Callable[[], Any]]:
@@ -260,4 +294,3 @@ def start_thread(service: Any) -> WorkerThread:
     settings = workshop.settings
     worker = Worker(workshop, most=settings.worker_threads, dask=settings.dask)
     return WorkerThread(worker)
-

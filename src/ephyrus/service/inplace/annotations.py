@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ephyrus.service.inplace.rows import NewObject
+from ephyrus.service.catalog.bulk import NewObject
 
 __all__ = ["Metadata"]
 

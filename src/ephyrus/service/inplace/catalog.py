@@ -16,8 +16,8 @@ from ephyrus.service.inplace.pool import Recipe, RecordingPool
 __all__ = [
     "Entry",
     "add_entry",
+    "all_entries",
     "change_entry",
-    "entries_below",
     "level_keys",
     "recipes",
     "recordings",
@@ -66,11 +66,9 @@ def recordings(database: Database) -> RecordingPool:
     return RecordingPool(recipes(database))
 
 
-def entries_below(connection: Connection, roots: Iterable[str]) -> dict[str, Entry]:
-    """Give the entries of some folders that are served, by path."""
-    rows = connection.execute(
-        select(RECORDINGS).where(RECORDINGS.c.root.in_(list(roots))).order_by(RECORDINGS.c.id)
-    )
+def all_entries(connection: Connection) -> dict[str, Entry]:
+    """Give all recordings by path."""
+    rows = connection.execute(select(RECORDINGS).order_by(RECORDINGS.c.id))
     return {row.path: _entry(row) for row in rows}
 
 

@@ -32,7 +32,7 @@ LOCK = "serving.lock"
 
 
 class InUseError(RuntimeError):
-    """Another process serves the same folders; the message says where."""
+    """The folders are served already, or the database is another's; the message says which."""
 
 
 def folder_of(paths: Sequence[str]) -> Path:
@@ -118,6 +118,7 @@ class LocalService:
         self.database = Database(settings)
         stack.callback(self.database.close)
         self.database.upgrade()
+        self._check_own()
         self.token = tokens.issue_start_token(self.database, settings, username=USERNAME)
         stack.callback(tokens.revoke_start_token, self.database, self.token)
         with self.database.reading() as connection:
@@ -144,6 +145,16 @@ class LocalService:
         )
         stack.callback(self.watcher.stop)
         self.watcher.start()
+
+    def _check_own(self) -> None:
+        """Refuse the database of a service with users: its objects would not be theirs any more."""
+        with self.database.reading() as connection:
+            others = [user.name for user in users.listing(connection) if user.name != USERNAME]
+        if others:
+            raise InUseError(
+                f"the database belongs to a service with {len(others)} users; recordings that are "
+                "served where they lie need a database of their own"
+            )
 
     def _listening(self) -> socket.socket:
         if self._port is not None:

@@ -24,11 +24,12 @@ from ephyrus.recording.clock import seconds
 from ephyrus.recording.objects import CHILD_LISTS, Address
 from ephyrus.recording.tree import segment_addresses
 from ephyrus.service.arrays.recorded import encoded_labels, recorded_array
+from ephyrus.service.catalog.bulk import NewObject
 from ephyrus.service.inplace.annotations import Metadata, tags_of
-from ephyrus.service.inplace.rows import NewObject
 
 __all__ = ["rows_of"]
 
+ARRAY, ARRAY_MIME = 5, "application/x-hdf"  # what a datafile is that holds one array
 CHECKED_ITEMS = 2**16  # up to so many times are read to see whether they are sorted
 SCANNED_ITEMS = 2**16  # labels that are looked at together for their length
 
@@ -344,6 +345,12 @@ class _Mapping:
                 "shape": list(array.shape),
                 "sorted": is_sorted,
                 "location": location,
+            },
+            facts={
+                "file_type": ARRAY,
+                "mime": ARRAY_MIME,
+                "extracted_info": {"dtype": array.dtype.str, "shape": list(array.shape)},
+                "content": f"{self.name}@{self.place['version']}#{key}.{field}",
             },
         )
 

@@ -55,13 +55,46 @@ class Recipe:
 
 
 @dataclass(slots=True)
+class _Watch:
+    """The files of an open recording, and when they were last looked at."""
+
+    recipe: Recipe
+    looked: float = 0.0
+
+    def is_stale(self) -> bool:
+        """Tell whether the files are others than those that were registered."""
+        if len(self.recipe.files) > WATCHED_ALWAYS:
+            now = time.monotonic()
+            if now - self.looked < PATIENCE:
+                return False
+            self.looked = now
+        return not is_unchanged(self.recipe.files, self.recipe.state)
+
+
+@dataclass(slots=True)
 class _Held:
-    """An open recording and the arrays of it that were asked for."""
+    """An open recording and the arrays of it that were asked for.
+
+    Attributes
+    ----------
+    inner : dict
+        Arrays that read from the recording.
+    arrays : dict
+        Arrays as they are handed out: they hold no recording open.
+    """
 
     recipe: Recipe
     recording: Recording
+    watch: _Watch
+    inner: dict[Key, RecordedArray] = field(default_factory=dict)
     arrays: dict[Key, RecordedArray] = field(default_factory=dict)
-    looked: float = 0.0
+
+    def array(self, key: Key, location: Mapping[str, Any]) -> RecordedArray:
+        """Give the array at a place."""
+        found = self.inner.get(key)
+        if found is None:
+            found = self.inner[key] = recorded_array(self.recording, location)
+        return found
 
 
 class RecordingPool:
@@ -99,13 +132,27 @@ class RecordingPool:
             ``does_not_exist``: the recording is not served any more. ``unavailable``: it changed,
             is gone, or cannot be read.
         """
-        held = self._known(int(location["recording"]), location.get("version", 0))
-        key = _key(location)
+        held, key = self.held(location), _key(location)
         found = held.arrays.get(key)
         if found is None:
-            inner = recorded_array(held.recording, location)
-            found = held.arrays[key] = replace(inner, _read=_Checked(self, held, inner))
+            read = _Checked(self, location, key)
+            found = held.arrays[key] = replace(held.array(key, location), _read=read)
         return found
+
+    def held(self, location: Mapping[str, Any]) -> _Held:
+        """Give the recording of a location, opened if need be."""
+        number, version = int(location["recording"]), location.get("version", 0)
+        with self._lock:
+            held = self._held.get(number)
+            if held is not None and version in (0, held.recipe.state.modified_ns):
+                self._held.move_to_end(number)
+                return held
+            lock = self._opening.setdefault(number, threading.Lock())
+        with lock:
+            held = self._opened(number)
+        if version not in (0, held.recipe.state.modified_ns):
+            raise self.changed(held.recipe, forget=False)
+        return held
 
     def forget(self, recording_id: int) -> None:
         """Let go of a recording; reads under way end in peace."""
@@ -117,88 +164,79 @@ class RecordingPool:
         with self._lock:
             self._held.clear()
 
-    def changed(self, held: _Held) -> ServiceError:
+    def changed(self, recipe: Recipe, *, forget: bool = True) -> ServiceError:
         """Let go of a recording whose files changed, and give the error that says so."""
-        self.forget(held.recipe.id)
-        log.warning("%s changed while it was served", held.recipe.path)
+        if forget:
+            self._forget_version(recipe)
+        log.info("%s changed while it was served", recipe.path)
         if self.on_change is not None:
-            self.on_change(held.recipe.id)
+            self.on_change(recipe.id)
         return ServiceError(
             "unavailable",
-            f"the recording {_name(held.recipe)} changed on disk since it was listed; it is being "
+            f"the recording {_name(recipe)} changed on disk since it was listed; it is being "
             "read again: ask for the list of objects in a few seconds",
-            details={"recording": held.recipe.id},
+            details={"recording": recipe.id},
             headers=RETRY,
         )
 
-    def _known(self, recording_id: int, version: int) -> _Held:
+    def _forget_version(self, recipe: Recipe) -> None:
+        """Let go of a recording, unless a newer version of it is held."""
         with self._lock:
-            held = self._held.get(recording_id)
-            if held is not None and version in (0, held.recipe.state.modified_ns):
-                self._held.move_to_end(recording_id)
-                return held
-            lock = self._opening.setdefault(recording_id, threading.Lock())
-        with lock:
-            with self._lock:
-                held = self._held.get(recording_id)
-            if held is None or version not in (0, held.recipe.state.modified_ns):
-                held = self._open(recording_id)
-                self._keep(held)
-        return held
+            held = self._held.get(recipe.id)
+            if held is not None and held.recipe.state == recipe.state:
+                del self._held[recipe.id]
 
-    def _keep(self, held: _Held) -> None:
-        with self._lock:
-            self._held[held.recipe.id] = held
-            self._opening.pop(held.recipe.id, None)
-            while len(self._held) > self._most:
-                self._held.popitem(last=False)  # closed when the last read of it has ended
-
-    def _open(self, recording_id: int) -> _Held:
-        recipe = self._recipe_of(recording_id)
+    def _opened(self, number: int) -> _Held:
+        """Give a recording as the catalog has it now; others wait who ask for the same."""
+        recipe = self._recipe_of(number)
         if recipe is None:
             raise ServiceError(
                 "does_not_exist",
                 "the recording of this array is not served any more",
-                details={"recording": recording_id},
+                details={"recording": number},
             )
+        with self._lock:
+            held = self._held.get(number)
+        if held is not None and held.recipe.state == recipe.state:
+            return held
         try:
             recording, _ = opened(recipe.path, recipe.format, recipe.options)
         except (EphyrusError, OSError, ValueError, MemoryError) as error:
             raise _unreadable(recipe, error) from error
-        held = _Held(recipe, recording)
         if not is_unchanged(recipe.files, recipe.state):
-            raise self.changed(held)
+            raise self.changed(recipe)
+        held = _Held(recipe, recording, _Watch(recipe))
+        with self._lock:
+            self._held[number] = held
+            self._held.move_to_end(number)
+            self._opening.pop(number, None)
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)  # closed when the last read of it has ended
         return held
 
 
 class _Checked:
     """Reads an array, and then looks whether the files are still those that were registered."""
 
-    def __init__(self, pool: RecordingPool, held: _Held, array: RecordedArray) -> None:
-        self._pool, self._held, self._read = pool, held, array._read
+    __slots__ = ("_key", "_location", "_pool")
+
+    def __init__(self, pool: RecordingPool, location: Mapping[str, Any], key: Key) -> None:
+        self._pool, self._location, self._key = pool, location, key
 
     def __call__(self, start: int, stop: int, channels: Channels, scale: bool) -> Any:
-        held = self._held
+        held = self._pool.held(self._location)
+        recipe = held.recipe
         try:
-            values = self._read(start, stop, channels, scale)
+            values = held.array(self._key, self._location)._read(start, stop, channels, scale)
         except ServiceError:
             raise
         except (EphyrusError, OSError, ValueError) as error:
-            if not is_unchanged(held.recipe.files, held.recipe.state):
-                raise self._pool.changed(held) from error
-            raise _unreadable(held.recipe, error) from error
-        if self._is_stale():
-            raise self._pool.changed(held)
+            if not is_unchanged(recipe.files, recipe.state):
+                raise self._pool.changed(recipe) from error
+            raise _unreadable(recipe, error) from error
+        if held.watch.is_stale():
+            raise self._pool.changed(recipe)
         return values
-
-    def _is_stale(self) -> bool:
-        held = self._held
-        if len(held.recipe.files) > WATCHED_ALWAYS:
-            now = time.monotonic()
-            if now - held.looked < PATIENCE:
-                return False
-            held.looked = now
-        return not is_unchanged(held.recipe.files, held.recipe.state)
 
 
 def _unreadable(recipe: Recipe, error: BaseException) -> ServiceError:

@@ -1,7 +1,8 @@
 """Keeps the catalog in step with the files that are served.
 
-One pass of `Registrar.sync` opens what is new, opens again what changed, and forgets what is gone.
-Recordings that did not change keep their objects, with their ids, from one start to the next.
+One pass of `Registrar.sync` opens what is new, opens again what changed, and forgets what is gone
+or not served any more. Recordings that did not change keep their objects, with their ids, from one
+start to the next.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from ephyrus.service.catalog.bulk import insert_tree, remove_recording, replace_
 from ephyrus.service.inplace.catalog import (
     Entry,
     add_entry,
+    all_entries,
     change_entry,
-    entries_below,
     level_keys,
     remove_entry,
 )
-from ephyrus.service.inplace.discover import Found, Scan, Scanner, is_inside
+from ephyrus.service.inplace.discover import Found, Scanner, is_inside
 from ephyrus.service.inplace.files import State, files_of, is_unchanged, opened, state_of
 from ephyrus.service.inplace.mapping import rows_of
 from ephyrus.service.inplace.pool import Recipe, RecordingPool
@@ -120,7 +121,7 @@ class Registrar:
         """
         scan = self.scanner.scan()
         self.problems = scan.problems
-        known = self._known(scan)
+        known = self._known()
         gone = [path for path in known if path not in scan.found]
         todo = [
             found
@@ -136,18 +137,11 @@ class Registrar:
             self._register(found, known)
         return bool(gone or todo)
 
-    def _known(self, scan: Scan) -> dict[str, Entry]:
-        """Give what the catalog has of the folders that are served (read once)."""
+    def _known(self) -> dict[str, Entry]:
+        """Give what the catalog has (read once: nobody else writes it)."""
         if self._entries is None:
-            named = {str(path) for path in self.scanner.paths}
-            roots = named | {found.root for found in scan.found.values()}
             with self.database.reading() as connection:
-                entries = entries_below(connection, roots)
-            self._entries = {
-                path: entry
-                for path, entry in entries.items()
-                if path in named or entry.root in named
-            }
+                self._entries = all_entries(connection)
         return self._entries
 
     def _is_to_be_read(self, found: Found, entry: Entry) -> bool:

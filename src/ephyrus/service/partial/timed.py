@@ -198,6 +198,8 @@ def _sorted(wanted: Wanted, axis: Timed, low: float | None, high: float | None) 
     n = axis.n
     start, stop = _range(wanted, axis, low, high)
     _check_mixed(wanted, start, stop)
+    if low is None and high is None and 0 < n <= start:
+        raise MissedError(wanted.end_name, f"The window begins at row {start}, there are {n}.")
     first, end = max(start, 0), min(stop, n)
     is_cut = start < 0 or stop > n
     bounds = _extent(axis, low, high, first, end)

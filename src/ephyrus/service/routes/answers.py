@@ -22,7 +22,7 @@ _COMPRESSED_FROM = 4096  # bytes: below, compressing costs more time than sendin
 _IN_THREAD_FROM = 65536  # bytes: above, compressing would hold up the other requests
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
-Block = bytes | bytearray | memoryview
+Block = bytes | memoryview
 
 
 @dataclass(slots=True, kw_only=True)
@@ -194,7 +194,8 @@ async def _send_stream(
             ahead = source.prefetch()
             async with asyncio.timeout(service.settings.send_timeout):
                 await send({"type": "http.response.body", "body": block, "more_body": True})
-            await asyncio.wait({ahead, gone}, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {ahead, gone}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 break
             block = await source.next()

@@ -210,7 +210,8 @@ class Service:
                 found = self._parts.get(key)
                 if found is None:
                     found = self._parts[key] = make(self)
-        return found  # type: ignore[no-any-return]  # the maker of a key is always the same
+        made: T = found  # the maker of a key is always the same
+        return made
 
     async def close(self) -> None:
         """Close all parts, last made first, then the threads."""

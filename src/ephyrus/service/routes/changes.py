@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ephyrus.service.catalog import annotation, deleting, reading, rights, writing
+from ephyrus.service.catalog import deleting, reading, rights, writing
 from ephyrus.service.catalog.permalinks import permalink
 from ephyrus.service.catalog.query import ListQuery
 from ephyrus.service.catalog.records import Detail
@@ -42,7 +42,6 @@ UPDATED_TEXT = "Object was updated."
 SEVERAL_UPDATED_TEXT = "Objects were updated."
 _FIRST_PAGE = 100
 _SWITCHES = frozenset({"bulk_update", "m2m_append", "cascade", "mode", "force", "notify"})
-_READ_LEVEL = 1
 
 
 def _document(call: Call) -> dict[str, Any]:
@@ -75,7 +74,7 @@ def _mode_ignores(call: Call) -> bool:
 
 def _selection_query(call: Call) -> ListQuery:
     """Read the filters that name the objects to change."""
-    pairs = [pair for pair in call.query.pairs if pair[0] not in _SWITCHES]
+    pairs = [pair for pair in call.query.pairs if not pair[0].startswith("_")]
     return ListQuery.parse(pairs, style=call.service.settings.id_style)
 
 
@@ -95,8 +94,7 @@ def post_objects(call: Call) -> Answer:
     kind = kind_of(call)
     call.query.check_names(frozenset({"bulk_update"}))
     with call.service.database.writing() as conn:
-        made = writing.create(conn, call.principal, kind.name, _document(call))
-        record = reading.get(conn, call.principal, kind.name, made.id)
+        record = writing.create(conn, call.principal, kind.name, _document(call))
         items = _show_changed(call, conn, [record])
     style = call.service.settings.id_style
     return selection(
@@ -120,46 +118,35 @@ def update_object(call: Call) -> Answer:
         return _bulk_update(call)
     kind, number = kind_of(call), call.id
     call.query.check_names(_SWITCHES)
-    document = writing.flatten(_document(call))
-    tags = document.pop("metadata", None)
+    document = _document(call)
     with call.service.database.writing() as conn:
-        rights.require(conn, call.principal, kind.name, number, _READ_LEVEL)
-        before = reading.get(conn, call.principal, kind.name, number)
-        require_match(call, before.guid)
-        if document or tags is None:
-            writing.update(conn, call.principal, kind.name, number, document)
-        if tags is not None:
-            _annotate(conn, call, kind.name, (number,), tags)
-        record = reading.get(conn, call.principal, kind.name, number)
+        _check_match(conn, call, kind.name, number)
+        written = writing.update(
+            conn,
+            call.principal,
+            kind.name,
+            number,
+            document,
+            append=call.query.flag("m2m_append", default=True),
+            cascade=call.query.flag("cascade", default=True),
+        )
+        record = written.record
         items = _show_changed(call, conn, [record])
     public = record.safety_level == 1 and call.service.settings.anonymous_read
     headers = cache_headers(quoted(record.guid), record.modified, public=public)
     return selection(call, items, message_type="object_updated", text=UPDATED_TEXT, headers=headers)
 
 
-def _annotate(conn: Connection, call: Call, kind: str, ids: Sequence[int], values: object) -> None:
-    """Annotate objects and what is below them."""
-    if values is None:
-        values = []
-    if not isinstance(values, list):
-        raise ServiceError(
-            "not_iterable", "metadata must be a list of permalinks of values.", details="metadata"
-        )
-    annotation.annotate(
-        conn,
-        call.principal,
-        kind,
-        ids,
-        values,
-        append=call.query.flag("m2m_append", default=True),
-        cascade=call.query.flag("cascade", default=True),
-    )
+def _check_match(conn: Connection, call: Call, kind: str, number: int) -> None:
+    """Refuse a change of an object that is not what ``If-Match`` says."""
+    if call.header("if-match"):
+        require_match(call, reading.get(conn, call.principal, kind, number).guid)
 
 
 def _bulk_update(call: Call) -> Answer:
     """Change all objects that the filters select, or none."""
     kind = kind_of(call)
-    document = writing.flatten(_document(call))
+    document = _document(call)
     skip = _mode_ignores(call)
     with call.service.database.writing() as conn:
         ids = writing.bulk_update(
@@ -194,9 +181,7 @@ def delete_object(call: Call) -> Answer:
     call.query.check_names(_SWITCHES)
     force = call.query.flag("force")
     with call.service.database.writing() as conn:
-        if call.header("if-match"):
-            before = reading.get(conn, call.principal, kind.name, number)
-            require_match(call, before.guid)
+        _check_match(conn, call, kind.name, number)
         gone = deleting.delete(conn, call.principal, kind.name, number, force=force)
     return message(call, "deleted", DELETED_TEXT, deleted=_counts(gone.counts))
 
@@ -229,8 +214,7 @@ def write_acl(call: Call) -> Answer:
     call.query.check_names(_SWITCHES)
     call.query.flag("notify")  # no mail is configured: accepted, nothing is sent
     with call.service.database.writing() as conn:
-        if call.header("if-match"):
-            require_match(call, reading.get(conn, call.principal, kind.name, number).guid)
+        _check_match(conn, call, kind.name, number)
         found = rights.set_acl(
             conn,
             call.principal,

@@ -15,7 +15,8 @@ __all__ = ["NO_CONTENT_POLICY", "Cors", "header_of", "standing_headers"]
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
+    # not "no-referrer": browsers would send "Origin: null" with the forms of our own pages
+    (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-site"),
 )
 _HTTPS = (*_SECURITY, (b"strict-transport-security", b"max-age=31536000"))

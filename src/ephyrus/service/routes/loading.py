@@ -159,14 +159,12 @@ def _load_rest(conn: Connection, call: Call, loaded: Loaded, options: Options) -
         loaded.arrays = dict(reading.arrays_of(conn, sorted(arrays)))
     if options.shown.level != "full":
         return
-    by_type: dict[str, list[int]] = {}
+    by_type: dict[str, list[Record]] = {}
     for each in everything:
-        by_type.setdefault(each.type, []).append(each.id)
-    for kind, ids in by_type.items():
-        for first in range(0, len(ids), _AT_ONCE):
-            part = ids[first : first + _AT_ONCE]
-            pairs = annotation.pairs_of(conn, call.principal, kind, part)
-            loaded.pairs.update({(kind, number): found for number, found in pairs.items()})
+        by_type.setdefault(each.type, []).append(each)
+    for kind, records in by_type.items():
+        pairs = annotation.pairs_of(conn, call.principal, records, at_time=options.at_time)
+        loaded.pairs.update({(kind, number): found for number, found in pairs.items()})
 
 
 @dataclass(slots=True)

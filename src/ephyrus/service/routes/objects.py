@@ -98,8 +98,9 @@ def list_objects(call: Call) -> Answer:
     kind = kind_of(call)
     options = read_options(call, kind, listed=True)
     style = call.service.settings.id_style
-    query = ListQuery.parse(call.query.pairs, style=style)
-    query = replace(query, count=call.query.flag("count", default=True))
+    pairs = [pair for pair in call.query.pairs if not pair[0].startswith("_")]
+    query = ListQuery.parse(pairs, style=style)
+    query = replace(query, count=query.count or not {"count", "total"} & set(call.query.names()))
     with call.service.database.reading() as conn:
         page = reading.select(conn, call.principal, kind.name, query, detail=options.detail)
         loaded = load_many(conn, call, page.records, options)

@@ -82,6 +82,14 @@ def describe(routes: Iterable[Route], *, id_style: str = "int") -> dict[str, Any
         "components": {
             "schemas": components(id_style),
             "parameters": shared.made,
+            "responses": {
+                f"failure_{status}": {"description": text, "content": _failure_content()}
+                for status, text in {
+                    **_COMMON_FAILURES,
+                    **_USER_FAILURES,
+                    **_WRITE_FAILURES,
+                }.items()
+            },
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
                 "token": {"type": "http", "scheme": "bearer"},
@@ -201,8 +209,8 @@ def _responses(route: Route, kind: ObjectType | None) -> Schema:
     if route.method != "GET":
         failures.update(_WRITE_FAILURES)
         failures.setdefault(403, _USER_FAILURES[403])
-    for status, text in failures.items():
-        made.setdefault(str(status), {"description": text, "content": _failure_content()})
+    for status in failures:
+        made.setdefault(str(status), {"$ref": f"#/components/responses/failure_{status}"})
     return dict(sorted(made.items()))
 
 

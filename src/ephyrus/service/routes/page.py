@@ -58,6 +58,11 @@ def page(document: Mapping[str, Any]) -> str:
         "<p><a href=/openapi.json>OpenAPI document</a></p>",
         "<h2>Parameters</h2><p>Each operation names those that it has.</p><table>",
         *_parameters(document["components"]["parameters"]),
+        "</table><h2>Failures</h2><table>",
+        *(
+            f"<tr><td>{name.rpartition('_')[2]}<td>{escape(each['description'])}"
+            for name, each in sorted(document["components"]["responses"].items())
+        ),
         "</table>",
     ]
     for name, operations in groups.items():
@@ -89,5 +94,6 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
         yield "<p>Parameters: " + " ".join(f"<code>{escape(name)}</code>" for name in names)
     yield "<table>"
     for status, answer in operation["responses"].items():
-        yield f"<tr><td>{status}<td>{escape(answer['description'])}"
+        if "description" in answer:  # the others are the failures that all operations share
+            yield f"<tr><td>{status}<td>{escape(answer['description'])}"
     yield "</table></div></details>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ephyrus.service.partial.params import FORMATS, KINDS
+from ephyrus.service.partial.params import FORMATS, KINDS, OBJECT_NAMES
 from ephyrus.service.routes.envelope import LEVELS
 from ephyrus.service.routes.table import Parameter
 from ephyrus.service.types import ObjectType
@@ -141,7 +141,8 @@ DELETE_SWITCHES = (_flag("force", "1: also when others hold write access."),)
 
 def filters_of(kind: ObjectType) -> tuple[Parameter, ...]:
     """Give the filters of a type: its fields, and what all types have."""
-    names = [each.name for each in (*kind.attributes, *kind.quantities)]
+    names = [each.name for each in kind.attributes] + [each.name for each in kind.quantities]
+    names = [name for name in names if name not in OBJECT_NAMES]
     own = [_text(name, f"{name} is this; add a lookup, e.g. {name}__gt.") for name in names]
     own += [_text(each.name, f"Below this {each.type}: id or permalink.") for each in kind.parents]
     return (*own, *_COMMON_FILTERS)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ephyrus.service.accounts import users
 from ephyrus.service.accounts.credentials import digest, new_secret
+from ephyrus.service.accounts.oidc.idtoken import MAX_SUBJECT
 from ephyrus.service.accounts.tables import IDENTITY, OIDC_LOGIN, USER, utc_now
 from ephyrus.service.errors import ServiceError
 
@@ -226,8 +227,15 @@ def link(conn: Connection, user_id: int, *, issuer: str, subject: str) -> None:
     Raises
     ------
     ServiceError
-        ``bad_parameter``: that one is linked to a user already.
+        ``bad_parameter``: that one is linked to a user already, or there is no provider.
     """
+    if not issuer or not 1 <= len(subject) <= MAX_SUBJECT:
+        raise ServiceError(
+            "bad_parameter",
+            "A login is linked by its subject (1 to 255 characters) at the provider that the "
+            "setting oidc_issuer names.",
+            details={"subject": "no subject, or no provider"},
+        )
     values = {"user_id": user_id, "issuer": issuer, "subject": subject}
     try:
         with conn.begin_nested():

@@ -10,7 +10,7 @@ from ephyrus._shared.extras import optional_module
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.settings import Settings
 
-__all__ = ["ASYMMETRIC", "Keys", "UnknownKeyError", "validated_claims"]
+__all__ = ["ASYMMETRIC", "MAX_SUBJECT", "Keys", "UnknownKeyError", "validated_claims"]
 
 ASYMMETRIC = frozenset(
     {f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)}
@@ -18,8 +18,10 @@ ASYMMETRIC = frozenset(
 )
 """Signatures that are believed: those that the provider alone can make."""
 
+MAX_SUBJECT = 255
+"""Most characters of a subject."""
+
 _LEEWAY = 60  # seconds by which the clocks may differ
-_MAX_SUBJECT = 255
 _MAX_TOKEN = 64_000
 
 
@@ -91,13 +93,18 @@ def validated_claims(
     ------
     ServiceError
         ``invalid_credentials``: signature, algorithm, issuer, audience, times, nonce or subject
-        are not right.
+        are not right. ``unavailable``: the settings allow no algorithm.
     UnknownKeyError
         The token names a key that is not in `keys`.
     """
     jwt = optional_module("joserfc.jwt", "oidc", "login through a provider")
     errors = optional_module("joserfc.errors", "oidc", "login through a provider")
     allowed = [each for each in settings.oidc_algorithms if each in ASYMMETRIC]
+    if not allowed:  # an empty list would mean all of the library's own
+        raise ServiceError(
+            "unavailable",
+            "The setting oidc_algorithms names no asymmetric algorithm, such as RS256 or ES256.",
+        )
     registry = jwt.JWTClaimsRegistry(
         now=now,
         leeway=_LEEWAY,
@@ -121,7 +128,7 @@ def validated_claims(
     _check_party(claims, settings.oidc_client_id)
     if not isinstance(claims["nonce"], str):
         raise _refusal("its nonce is no text")
-    if not 1 <= len(claims["sub"]) <= _MAX_SUBJECT or "\0" in claims["sub"]:
+    if not 1 <= len(claims["sub"]) <= MAX_SUBJECT or "\0" in claims["sub"]:
         raise _refusal("its subject is empty or too long")
     return claims
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from ephyrus.service.db.schema import METADATA
+import ephyrus.service.db.schema  # noqa: F401 (puts its tables on METADATA)
+from ephyrus.service.db.base import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

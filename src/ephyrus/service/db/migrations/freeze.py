@@ -11,7 +11,8 @@ from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from ephyrus.service.db.schema import METADATA
+import ephyrus.service.db.schema  # noqa: F401 (puts its tables on METADATA)
+from ephyrus.service.db.base import METADATA
 
 __all__ = ["FOLDER", "script"]
 
@@ -32,7 +33,8 @@ def script(dialect: Dialect) -> str:
 
 def main() -> None:
     """Write both scripts."""
-    for dialect in (sqlite.dialect(), postgresql.dialect()):
+    dialects: tuple[Dialect, ...] = (sqlite.dialect(), postgresql.dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+    for dialect in dialects:
         path = FOLDER / f"0001_{dialect.name}.sql"
         path.write_text(script(dialect), "utf-8")
 

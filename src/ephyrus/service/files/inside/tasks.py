@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ephyrus.folders import without_companions
 from ephyrus.service.files.canonical import StoredArrayInfo
 from ephyrus.service.files.inside.archives import UnpackLimits, unpack
 from ephyrus.service.files.inside.arrays import ArrayLimits, NotAnArray, copy_array, is_hdf5
@@ -50,6 +51,12 @@ def _look(request: Mapping[str, Any]) -> dict[str, Any]:
             note = f"refused as an array: {error}"
             return {"file_type": UNKNOWN, "format": None, "mime": "application/x-hdf", "note": note}
     return {**kind_of(path), "note": note}
+
+
+def _mains(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out files that belong to others of the list."""
+    paths = [str(path) for path in request["paths"]]
+    return {"paths": without_companions(paths)}
 
 
 def _described(info: StoredArrayInfo) -> dict[str, Any]:
@@ -126,6 +133,7 @@ def _export(request: Mapping[str, Any]) -> dict[str, Any]:
 
 _TASKS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "look": _look,
+    "mains": _mains,
     "convert": _convert,
     "odml": _odml,
     "csv": _csv,

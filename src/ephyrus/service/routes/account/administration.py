@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ephyrus.service.accounts import groups, users
 from ephyrus.service.accounts.names import checked_name
+from ephyrus.service.accounts.oidc.flow import link
 from ephyrus.service.catalog.permalinks import profile
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.routes import envelope
@@ -50,6 +51,7 @@ USER_CHANGES = (
     Field("is_admin", "flag"),
     Field("is_active", "flag"),
     Field("unlock", "flag"),
+    Field("subject"),
 )
 NEW_GROUP = (Field("name", required=True), Field("description"), Field("members", "texts"))
 GROUP_CHANGES = (
@@ -97,9 +99,13 @@ def create_user(call: Call) -> Answer:
 
 
 def change_user(call: Call) -> Answer:
-    """Change a user: rights, activity, password (all sessions end then), attempts forgotten."""
+    """Change a user: rights, activity, password (all sessions end then), attempts forgotten.
+
+    ``subject`` links the user with somebody of the login provider.
+    """
     sent = read(call.document, USER_CHANGES)
     unlock, password = sent.pop("unlock", False), sent.pop("password", None)
+    subject = sent.pop("subject", None)
     entry = logins(call)
     with call.service.database.reading() as conn:
         user = users.get(conn, call.path["user"])
@@ -109,6 +115,8 @@ def change_user(call: Call) -> Answer:
             users.set_password(conn, user.id, stored)
         if unlock or stored is not None:
             entry.limits.clear(conn, user.name)
+        if subject is not None:
+            link(conn, user.id, issuer=call.service.settings.oidc_issuer, subject=subject)
         user = users.change(conn, user.id, sent)
     return _shown(call, user, "object_updated", "The user was changed.")
 

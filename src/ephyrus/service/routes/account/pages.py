@@ -25,10 +25,6 @@ _HEADERS = {
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
         "frame-ancestors 'none'; base-uri 'none'"
     ),
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    # not "no-referrer": browsers would then send "Origin: null" with the form
-    "Referrer-Policy": "same-origin",
 }
 
 _PAGE = """<!doctype html>

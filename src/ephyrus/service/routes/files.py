@@ -1,0 +1,487 @@
+"""Routes of files: upload, download, conversion, unpacking, and the tasks that these begin."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ephyrus.recording.files import ByteSource, PreadSource
+from ephyrus.service.accounts.crosssite import check_site
+from ephyrus.service.catalog import permalinks, reading, rights
+from ephyrus.service.catalog.facts import set_facts
+from ephyrus.service.catalog.ids import parse_id
+from ephyrus.service.catalog.permalinks import permalink
+from ephyrus.service.encoders import ranges
+from ephyrus.service.errors import ServiceError
+from ephyrus.service.files import jobs
+from ephyrus.service.files.exporting import EXPORTED, export
+from ephyrus.service.files.kinds import ARCHIVES, ARRAY, CONVERTIBLE, NAMES
+from ephyrus.service.files.receiving import FILE_FIELD, receive_form
+from ephyrus.service.files.records import FileRow, file_row, live_objects
+from ephyrus.service.files.scratch import plain_name
+from ephyrus.service.files.uploads import Wanted, check_section, keep_upload
+from ephyrus.service.files.work import CSV_DEFAULTS
+from ephyrus.service.files.workshop import workshop_of
+from ephyrus.service.partial.units import check_unit
+from ephyrus.service.routes.answers import Answer, StreamAnswer
+from ephyrus.service.routes.bodies import parse_json
+from ephyrus.service.routes.caching import cache_headers, revalidate
+from ephyrus.service.routes.changes import bulk_update_datafiles
+from ephyrus.service.routes.envelope import created, message, moment_text
+from ephyrus.service.routes.table import Parameter, Route
+from ephyrus.service.types import Dimension
+
+if TYPE_CHECKING:
+    from ephyrus.service.routes.call import Call
+
+__all__ = ["ROUTES"]
+
+BLOCK = 2**20  # bytes that are read and sent at a time
+HDF5 = "application/x-hdf"
+# What browsers would show, and run scripts of, on the page of the service.
+_SHOWN = ("text/html", "application/xhtml+xml", "image/svg+xml", "application/xml", "text/xml")
+_UNITS: Mapping[str, Dimension] = {
+    "sampling_rate_units": "rate",
+    "t_start_units": "time",
+    "units": "signal",
+}
+_FLAGS: Mapping[str, bool] = {"0": False, "false": False, "1": True, "true": True, "": True}
+
+
+async def upload(call: Call) -> Answer:
+    """Receive files."""
+    if call.query.flag("bulk_update"):
+        limit = call.service.settings.max_json_bytes
+        body = b"".join([piece async for piece in call.stream(limit=limit)])
+        call.document = parse_json(body)
+        return await call.thread(bulk_update_datafiles, call)
+    workshop = workshop_of(call.service)
+    sent = dict(call.query.pairs)
+    if sent.get("section_id"):
+        section = _section(call, sent["section_id"])
+        await call.thread(check_section, workshop, call.principal, section)
+    form = await receive_form(
+        call.stream(),
+        call.header("content-type"),
+        workshop.store,
+        call.thread,
+        most_files=workshop.settings.upload_files,
+    )
+    try:
+        wanted = _wanted(call, {**form.fields, **sent}, len(form.files))
+    except ServiceError:
+        for received in form.files:
+            await call.thread(workshop.store.delete, received.key)
+        raise
+    records = await call.thread(keep_upload, workshop, call.principal, form.files, wanted)
+    return created(call, records)
+
+
+def _wanted(call: Call, sent: Mapping[str, str], count: int) -> Wanted:
+    """Understand the fields of an upload, from the query or from the form."""
+    if not count:
+        raise ServiceError(
+            "missing_parameter",
+            f"The form holds no file under the key {FILE_FIELD}.",
+            details=FILE_FIELD,
+            extra={"missing": [FILE_FIELD]},
+        )
+    convert = _FLAGS.get(sent.get("convert", "1").lower())
+    if convert is None:
+        raise ServiceError("wrong_params", "convert must be 0 or 1.", details="convert")
+    section = sent.get("section_id") or sent.get("section")
+    attributes = {
+        name: sent[given]
+        for given, name in (
+            ("caption", "caption"),
+            ("tags", "tags"),
+            ("title", "name"),
+            ("name", "name"),
+        )
+        if sent.get(given)
+    }
+    return Wanted(
+        _section(call, section) if section else None,
+        convert,
+        _csv_options(sent),
+        attributes,
+    )
+
+
+def _section(call: Call, text: str) -> int:
+    """Understand the id or permalink of a section."""
+    style = call.service.settings.id_style
+    return permalinks.parse(text, kind="section", style=style).id
+
+
+def _csv_options(sent: Mapping[str, str]) -> dict[str, Any]:
+    """Understand what is told of the signals of a CSV file."""
+    options: dict[str, Any] = {}
+    for name in ("sampling_rate", "t_start"):
+        if sent.get(name):
+            options[name] = _number(name, sent[name])
+    for name, dimension in _UNITS.items():
+        if sent.get(name):
+            check_unit(dimension, sent[name], name=name)
+            options[name] = sent[name]
+    if options.get("sampling_rate", 1.0) <= 0:
+        raise ServiceError(
+            "wrong_params", "sampling_rate must be positive.", details="sampling_rate"
+        )
+    return options
+
+
+def _number(name: str, text: str) -> float:
+    """Understand a finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < float("inf"):
+        raise ServiceError("wrong_params", f"{name} must be a number.", details=name)
+    return value
+
+
+def convert(call: Call) -> Answer:
+    """Begin the conversion of a file."""
+    call.query.check_names(frozenset({*CSV_DEFAULTS, "again"}))
+    options = _csv_options(dict(call.query.pairs))
+    return _begun(call, "convert", CONVERTIBLE, "non_convertible", "be converted", options)
+
+
+def extract(call: Call) -> Answer:
+    """Begin the unpacking of an archive."""
+    call.query.check_names(frozenset({"again"}))
+    return _begun(call, "extract", ARCHIVES, "not_an_archive", "be unpacked", {})
+
+
+def _begun(
+    call: Call,
+    kind: str,
+    types: frozenset[int],
+    refusal: str,
+    what: str,
+    options: Mapping[str, Any],
+) -> Answer:
+    """Begin a task for a file, unless it has been done or is under way."""
+    # A link on a foreign page is followed with the cookie: what begins work asks as POST does.
+    check_site(
+        "POST",
+        call.headers,
+        by_cookie=call.principal.by_cookie,
+        allowed_origins=call.service.settings.allowed_origins,
+    )
+    with call.service.database.writing() as connection:
+        rights.require(connection, call.principal, "datafile", call.id, 2)
+        row = file_row(connection, call.id)
+        if row is None or row.key is None or row.file_type not in types:
+            found = NAMES[row.file_type if row is not None else 0]
+            raise ServiceError(
+                refusal, f"A file of this kind ({found}) cannot {what}.", details={"kind": found}
+            )
+        task = None if call.query.flag("again") else _known_task(connection, kind, row)
+        if task is None:
+            payload = {"datafile": row.id, "options": dict(options)}
+            task = jobs.enqueue(connection, kind, payload, user_id=call.principal.user_id)
+            set_facts(connection, row.id, last_task_id=task)
+    return message(
+        call,
+        "task_started",
+        "The task was started; its address tells how it stands.",
+        task_id=task,
+        location=f"/tasks/{task}",
+    )
+
+
+def _known_task(connection: Any, kind: str, row: FileRow) -> int | None:
+    """Give the task that does, or has done, what is wanted; its objects may not be gone."""
+    known = None if row.task_id is None else jobs.status(connection, row.task_id)
+    if known is None or known.kind != kind or known.state == jobs.FAILED:
+        return None
+    if known.is_over and not live_objects(connection, known.result.get("objects", {})):
+        return None
+    return known.id
+
+
+def show_task(call: Call) -> Answer:
+    """Tell how a task stands."""
+    call.query.check_names(frozenset())
+    with call.service.database.reading() as connection:
+        task = jobs.status(connection, parse_id(call.path["id"]))
+    principal = call.principal
+    if task is None or (task.user_id != principal.user_id and not principal.is_admin):
+        raise ServiceError("does_not_exist", "There is no such task of yours.")
+    style = call.service.settings.id_style
+    objects = {
+        kind: [permalink(kind, each, style) for each in ids]
+        for kind, ids in (task.result.get("objects") or {}).items()
+    }
+    return message(
+        call,
+        "processed",
+        f"The task is {task.state}.",
+        task_id=task.id,
+        kind=task.kind,
+        state=task.state,
+        attempts=task.attempts,
+        details=task.message,
+        objects=objects,
+        problems=task.result.get("problems", []),
+        started=moment_text(task.started),
+        heartbeat=moment_text(task.heartbeat),
+    )
+
+
+def download(call: Call) -> Answer | StreamAnswer:
+    """Send a file as it was uploaded, or converted."""
+    call.query.check_names(frozenset({"format", "at_time"}))
+    format = (call.query.one("format") or "").lower()
+    if format not in ("", "hdf5", "h5"):
+        raise ServiceError("wrong_params", "format must be hdf5 or absent.", details="format")
+    with call.service.database.reading() as connection:
+        at_time = call.query.one("at_time")
+        rights.require_data(connection, call.principal, call.id, at_time=_moment(at_time))
+        row = file_row(connection, call.id, with_deleted=at_time is not None)
+        array = reading.array_of(connection, call.id)
+    if row is None:
+        raise ServiceError("does_not_exist", f"There is no datafile {call.path['id']}.")
+    is_array = array is not None and array.location.get("kind") == "stored"
+    if row.key is not None and (not format or row.file_type == ARRAY):
+        mime = row.mime if row.mime not in _SHOWN else "application/octet-stream"
+        return _sent(call, row, call.service.store.source(row.key), row.name, mime)
+    if array is not None and is_array:
+        source = call.service.store.source(array.location["key"])
+        return _sent(call, row, source, f"{plain_name(row.name)}.h5", HDF5)
+    if row.key is None:
+        raise ServiceError(
+            "does_not_exist",
+            "Nothing was uploaded here: this is a part of a recording that is served where it "
+            f"lies. Its numbers are at /datafiles/{call.path['id']}/data.",
+        )
+    if row.file_type not in EXPORTED:
+        found = NAMES[row.file_type]
+        raise ServiceError("non_convertible", f"A file of this kind ({found}) has no such form.")
+    return _exported(call, row)
+
+
+def _moment(text: str | None) -> Any:
+    """Understand ``at_time``."""
+    from ephyrus.service.catalog.query import parse_at_time
+
+    return None if text is None else parse_at_time(text)
+
+
+def _disposition(name: str) -> str:
+    """Say what the file is to be called where it arrives."""
+    plain = plain_name(name)
+    ascii_name = plain.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(plain)}"
+
+
+def _sent(
+    call: Call, row: FileRow, source: ByteSource, name: str, mime: str
+) -> Answer | StreamAnswer:
+    """Send a stored file, or the range of it that is asked for."""
+    tag = f'"{row.content or row.id}"'
+    is_public = row.safety_level == 1
+    try:
+        same = revalidate(call, tag, public=is_public)
+        part = ranges.requested(
+            call.header("range") or None,
+            length=source.size,
+            if_range=call.header("if-range") or None,
+            etag=tag,
+        )
+    except BaseException:
+        source.close()
+        raise
+    if same is not None:
+        source.close()
+        return same
+    headers = {
+        **cache_headers(tag, public=is_public),
+        "Content-Disposition": _disposition(name),
+        "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+    }
+    start, stop, status = 0, source.size, 200
+    if part is not None:
+        start, stop, status = part.start, part.stop, 206
+        headers["Content-Range"] = part.content_range(source.size)
+    return StreamAnswer(
+        blocks=_blocks(source, start, stop),
+        status=status,
+        media_type=mime,
+        headers=headers,
+        length=stop - start,
+    )
+
+
+def _blocks(source: ByteSource, start: int, stop: int) -> Generator[bytes, None, None]:
+    """Read a range of a file in blocks."""
+    try:
+        for at in range(start, stop, BLOCK):
+            yield source.read_at(at, min(BLOCK, stop - at))
+    finally:
+        source.close()
+
+
+def _exported(call: Call, row: FileRow) -> StreamAnswer:
+    """Send a recording as NIX, which is HDF5, from a file that lives as long as the answer."""
+    workshop = workshop_of(call.service)
+    with ExitStack() as stack:
+        folder = stack.enter_context(workshop.scratch.folder())
+        path = export(workshop, row, folder)
+        source = PreadSource(path)
+        stack.callback(source.close)
+        size = source.size
+        kept = stack.pop_all()
+    return StreamAnswer(
+        blocks=_blocks_then(source, kept),
+        media_type=HDF5,
+        headers={
+            "Content-Disposition": _disposition(f"{Path(plain_name(row.name)).stem}.nix"),
+            "Cache-Control": "private, no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
+        length=size,
+    )
+
+
+class _blocks_then(Iterator[bytes]):  # noqa: N801 - it is used like the generator beside it
+    """Blocks of a file, after which what it lay in is removed; also if none is ever asked for.
+
+    Parameters
+    ----------
+    source : ByteSource
+        The file.
+    kept : ExitStack
+        Removes what it lies in.
+    """
+
+    def __init__(self, source: ByteSource, kept: ExitStack) -> None:
+        self._blocks = _blocks(source, 0, source.size)
+        self._kept = kept
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._blocks)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Remove everything."""
+        self._blocks.close()
+        self._kept.close()
+
+
+_DATAFILE: dict[str, Any] = {"tag": "datafiles", "kind": "datafile"}
+_TEXT: Mapping[str, Any] = {"type": "string"}
+_SWITCH: Mapping[str, Any] = {"type": "string", "enum": ["0", "1"]}
+_AGAIN = Parameter(
+    name="again", schema=_SWITCH, description="Do it once more although it has been done."
+)
+_CSV = tuple(
+    Parameter(
+        name=name,
+        schema={"type": "number" if isinstance(default, float) else "string", "default": default},
+        description="Of the signals of a CSV file, which does not tell it.",
+    )
+    for name, default in CSV_DEFAULTS.items()
+)
+_CONVERT = Route(
+    name="datafile.convert",
+    method="POST",
+    path="/datafiles/{id}/convert",
+    handler=convert,
+    summary="Turn a recording, a CSV file or an odML document into objects, in the background.",
+    access="user",
+    scope="write",
+    query=(*_CSV, _AGAIN),
+    responses={200: "The task was started, or had been already."},
+    needs="edit",
+    **_DATAFILE,
+)
+_EXTRACT = replace(
+    _CONVERT,
+    name="datafile.extract",
+    path="/datafiles/{id}/extract",
+    handler=extract,
+    summary="Unpack an archive into sections with files, in the background.",
+    query=(_AGAIN,),
+)
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        name="datafile.upload",
+        method="POST",
+        path="/datafiles",
+        handler=upload,
+        summary="Upload files: a multipart form with one or several raw_file.",
+        description=(
+            "With bulk_update=1 the body is a JSON object, which all datafiles that the filters "
+            "select are changed by."
+        ),
+        access="user",
+        scope="write",
+        body="stream",
+        query=(
+            Parameter(name="section_id", schema=_TEXT, description="Section of the files."),
+            Parameter(
+                name="convert",
+                schema=_SWITCH,
+                description="Convert what can be converted in the background (default 1).",
+            ),
+            Parameter(
+                name="bulk_update", schema=_SWITCH, description="Change datafiles, upload none."
+            ),
+        ),
+        responses={201: "The new datafiles.", 200: "The datafiles that were changed."},
+        answer="selection",
+        **_DATAFILE,
+    ),
+    Route(
+        name="datafile.download",
+        method="GET",
+        path="/datafiles/{id}/download",
+        handler=download,
+        summary="Download a file as it was uploaded; format=hdf5: a recording as NIX.",
+        query=(
+            Parameter(
+                name="format",
+                schema={"type": "string", "enum": ["hdf5", "h5"]},
+                description="The recording as one NIX file (HDF5).",
+            ),
+            Parameter(name="at_time", schema=_TEXT, description="The state at this time."),
+        ),
+        responses={
+            200: "The file.",
+            206: "The range of it that was asked for.",
+            304: "It has not been changed.",
+            416: "The range lies behind its end.",
+        },
+        media=("application/octet-stream", HDF5),
+        needs="view",
+        **_DATAFILE,
+    ),
+    _CONVERT,
+    replace(_CONVERT, name="datafile.convert_by_get", method="GET", hidden=True),
+    _EXTRACT,
+    replace(_EXTRACT, name="datafile.extract_by_get", method="GET", hidden=True),
+    Route(
+        name="task.get",
+        method="GET",
+        path="/tasks/{id}",
+        handler=show_task,
+        summary="Tell how a task in the background stands.",
+        access="user",
+        responses={200: "How it stands."},
+        tag="tasks",
+    ),
+)
+"""Routes of files and tasks."""

@@ -1,0 +1,64 @@
+"""Accounts for tests: cheap passwords, and one user."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete
+
+from ephyrus.service.accounts import tables, users
+from ephyrus.service.accounts.login import Logins
+from ephyrus.service.settings import Settings
+
+PASSWORD = "correct horse"
+HOME, AWAY = "192.0.2.1", "198.51.100.1"
+
+
+def emptied(database):
+    """Empty the tables of accounts: quicker than a new database."""
+    names = [getattr(tables, name) for name in tables.__all__ if name.isupper()]
+    with database.writing() as conn:
+        for table in sorted(names, key=lambda table: table in {tables.USER, tables.GROUP}):
+            conn.execute(delete(table))
+    return database
+
+
+def cheap(database, **changes):
+    """Settings of a database with cheap passwords."""
+    values = {
+        "data_folder": database.settings.data_folder,
+        "database": database.settings.database,
+        "password_time_cost": 1,
+        "password_memory_kib": 8,
+        "password_parallelism": 1,
+        "password_min_length": 4,
+    }
+    return Settings(**{**values, **changes})
+
+
+def entry(database, **changes):
+    """Make what lets users in, and the user bob."""
+    made = Logins(database, cheap(database, **changes))
+    stored = made.passwords.hash(PASSWORD, name="bob")
+    with database.writing() as conn:
+        if users.find(conn, "bob") is None:
+            users.create(conn, "Bob", password_hash=stored)
+    return made
+
+
+class Clock:
+    """Time that a test moves, for all modules of accounts."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1_700_000_000.0
+        monkeypatch.setattr("ephyrus.service.accounts.limits.time.time", lambda: self.now)
+        for name in ("sessions", "authentication", "login", "tokens"):
+            monkeypatch.setattr(f"ephyrus.service.accounts.{name}.utc_now", self.moment)
+
+    def moment(self):
+        """Give the time as the database keeps it."""
+        return datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None) + timedelta(seconds=self.now)
+
+    def wait(self, seconds):
+        """Let time pass."""
+        self.now += seconds

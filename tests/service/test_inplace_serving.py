@@ -1,0 +1,343 @@
+"""Folders over HTTP: objects, values, and what happens when files change, come and go."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+
+import ephyrus
+from ephyrus.errors import EphyrusError
+from ephyrus.service.inplace.catalog import summary
+from ephyrus.service.inplace.discover import Scanner
+from ephyrus.service.inplace.local import InUseError, LocalService, folder_of
+from ephyrus.service.inplace.register import Event
+from tests.synth import brainvision
+
+DATA = os.environ.get("EPHYRUS_TEST_DATA", "")
+
+
+class Client:
+    """Asks a service that runs in this process."""
+
+    def __init__(self, service: LocalService) -> None:
+        self.service = service
+
+    def raw(self, path: str, method: str = "GET", body: Any = None, token: str | None = None):
+        headers = {"Authorization": f"Bearer {token or self.service.token}"}
+        address = f"{self.service.address}{path}"
+        answer = httpx2.request(method, address, json=body, headers=headers, timeout=20)
+        return answer.status_code, answer.content, answer.headers
+
+    def get(self, path: str) -> Any:
+        status, body, _ = self.raw(path)
+        assert status == 200, body
+        return json.loads(body)
+
+    def list(self, name: str, query: str = "") -> list[Any]:
+        return self.get(f"/electrophysiology/{name}/?max_results=1000{query}")["selected"]
+
+    def array(self, link: str) -> Any:
+        joint = "&" if "?" in link else "?"
+        status, body, _ = self.raw(f"{link}{joint}format=npy")
+        assert status == 200, body
+        return np.load(io.BytesIO(body))
+
+
+@contextmanager
+def serving(paths: Any, folder: Path, **options: Any) -> Iterator[Client]:
+    """Serve in a thread."""
+    names = [str(paths)] if isinstance(paths, Path) else [str(path) for path in paths]
+    keywords = {name: options.pop(name) for name in ("format", "options") if name in options}
+    service = LocalService(
+        Scanner(names, **keywords), folder, port=0, **{"interval": 0.05, **options}
+    )
+    with service:
+        thread = threading.Thread(target=service.run, daemon=True)
+        thread.start()
+        assert service.watcher.wait_until_listed(20)
+        try:
+            yield Client(service)
+        finally:
+            service.stop()
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def quick_to_settle(monkeypatch):
+    monkeypatch.setattr("ephyrus.service.inplace.register.SETTLED_NS", 0)
+
+
+def brain(folder: Path, base: str = "rec", seed: int = 0) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = brainvision.stored_numbers(500) + seed
+    return brainvision.write(folder, brainvision.Recipe(), numbers, base=base)
+
+
+@pytest.fixture
+def archive(tmp_path) -> Path:
+    folder = tmp_path / "archive"
+    brain(folder / "a")
+    brain(folder / "b", seed=1)
+    return folder
+
+
+def until(condition: Any, seconds: float = 10.0) -> Any:
+    last = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found or time.monotonic() > last:
+            return found
+        time.sleep(0.02)
+
+
+def test_objects_and_values(archive, tmp_path):
+    with serving(archive, tmp_path / "served") as client:
+        blocks = client.list("block")
+        assert [block["fields"]["name"] for block in blocks] == ["a/rec.vhdr", "b/rec.vhdr"]
+        for name, signal in zip("ab", client.list("analogsignalarray"), strict=True):
+            with ephyrus.open(archive / name / "rec.vhdr") as recording:
+                expected = recording.read_scaled(0)
+            link = signal["fields"]["signal"]["data"]
+            np.testing.assert_array_equal(client.array(link), expected)
+            ranged = client.get(f"{signal['permalink']}?start_index=10&end_index=19")
+            part = client.array(ranged["selected"][0]["fields"]["signal"]["data"])
+            np.testing.assert_array_equal(part, expected[10:20])
+
+
+def test_nobody_else_is_let_in(archive, tmp_path):
+    with serving(archive, tmp_path / "served") as client:
+        assert httpx2.get(f"{client.service.address}/electrophysiology/block/").status_code == 401
+        assert client.raw("/electrophysiology/block/", token="wrong" * 8)[0] == 401
+        assert client.service.address.startswith("http://127.0.0.1:")
+        old = client.service.token
+    with serving(archive, tmp_path / "served") as client:
+        assert client.service.token != old
+        assert client.raw("/electrophysiology/block/", token=old)[0] == 401
+
+
+def test_served_objects_are_not_changed(archive, tmp_path):
+    with serving(archive, tmp_path / "served") as client:
+        signal = client.list("analogsignalarray")[0]
+        for path in (signal["permalink"], signal["fields"]["signal"]["data"]):
+            for method, body in (("POST", {"name": "mine"}), ("DELETE", None)):
+                status, answer, _ = client.raw(path, method, body)
+                assert (status, json.loads(answer)["message_type"]) == (403, "not_authorized")
+
+
+def test_ids_stay_from_one_start_to_the_next(archive, tmp_path):
+    with serving(archive, tmp_path / "served") as client:
+        before = [(each["permalink"], each["fields"]["guid"]) for each in client.list("block")]
+    brain(archive / "c")
+    events: list[Event] = []
+    with serving(archive, tmp_path / "served", tell=events.append) as client:
+        after = [(each["permalink"], each["fields"]["guid"]) for each in client.list("block")]
+    assert after[:2] == before
+    assert len(after) == 3
+    assert [event.name for event in events if event.kind == "ready"] == ["c/rec.vhdr"]
+
+
+def test_files_that_come_change_and_go(archive, tmp_path):
+    events: list[Event] = []
+    with serving(archive, tmp_path / "served", tell=events.append) as client:
+        brain(archive / "c", seed=5)
+        assert until(lambda: len(client.list("block")) == 3)
+        first = client.list("analogsignalarray")[0]
+        brain(archive / "a", seed=9)
+        again = archive / "a" / "rec.eeg"
+        os.utime(again, ns=(0, again.stat().st_mtime_ns + 5_000_000))
+        status, body, _ = client.raw(f"{first['fields']['signal']['data']}?format=npy")
+        assert status in (404, 503), body
+        assert until(lambda: any(event.again for event in events))
+        with ephyrus.open(archive / "a" / "rec.vhdr") as recording:
+            expected = recording.read_scaled(0)
+        (block,) = [each for each in client.list("block") if each["fields"]["name"][0] == "a"]
+        (signal,) = client.list("analogsignalarray", f"&segment__block={block['fields']['id']}")
+        np.testing.assert_array_equal(client.array(signal["fields"]["signal"]["data"]), expected)
+        for path in (archive / "b").iterdir():
+            path.unlink()
+        assert until(lambda: len(client.list("block")) == 2)
+        assert ("gone", "b/rec.vhdr") in [(event.kind, event.name) for event in events]
+
+
+def test_a_recording_that_cannot_be_read_is_told(archive, tmp_path):
+    header = archive / "a" / "rec.vhdr"
+    header.write_text(header.read_text("utf-8").replace("NumberOfChannels=3", "NumberOfChannels=x"))
+    events: list[Event] = []
+    with serving(archive, tmp_path / "served", tell=events.append) as client:
+        assert len(client.list("block")) == 1
+        (failed,) = [event for event in events if event.kind == "failed"]
+        assert failed.name == "a/rec.vhdr"
+        assert "NumberOfChannels" in failed.message
+        with client.service.database.reading() as connection:
+            found = summary(connection)
+        assert (found["ready"], found["failed"]) == (1, 1)
+        assert found["failures"][0][0] == str(header)
+        brain(archive / "a")
+        assert until(lambda: len(client.list("block")) == 2)
+    with serving(archive / "b" / "rec.eeg", tmp_path / "other", tell=events.append):
+        assert events[-1].kind in ("ready", "failed")
+
+
+def test_a_link_out_of_the_folder_is_not_followed(archive, tmp_path):
+    secret = tmp_path / "secret.eeg"
+    secret.write_bytes((archive / "a" / "rec.eeg").read_bytes())
+    data = archive / "a" / "rec.eeg"
+    data.unlink()
+    data.symlink_to(secret)
+    events: list[Event] = []
+    with serving(archive, tmp_path / "served", tell=events.append) as client:
+        assert [block["fields"]["name"] for block in client.list("block")] == ["b/rec.vhdr"]
+    assert "rec.eeg is a link out of the folder" in [event.message for event in events]
+
+
+def test_one_process_serves_a_folder(archive, tmp_path):
+    with serving(archive, tmp_path / "served") as client:
+        other = LocalService(Scanner([str(archive)]), tmp_path / "served", port=0)
+        with pytest.raises(InUseError, match=client.service.address), other:
+            pass
+    with serving(archive, tmp_path / "served"):
+        pass
+
+
+def test_what_is_not_served_any_more_goes(archive, tmp_path):
+    with serving(archive, tmp_path / "served") as client:
+        assert len(client.list("block")) == 2
+    with serving(archive / "b" / "rec.vhdr", tmp_path / "served") as client:
+        (block,) = client.list("block")
+        assert block["fields"]["name"] == "b/rec.vhdr"
+
+
+def test_each_set_of_paths_has_a_folder_of_its_own(tmp_path):
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    assert folder_of([one, two]) == folder_of([two, one]) != folder_of([one])
+
+
+def test_options_of_a_format(tmp_path):
+    stored = np.arange(4000, dtype="<i2").reshape(-1, 4)
+    stored.tofile(tmp_path / "cells.raw")
+    options = {"nb_channel": 4, "sampling_rate": 1000.0, "dtype": "int16", "signal_gain": 0.5}
+    with serving(
+        tmp_path / "cells.raw", tmp_path / "served", format="rawbinarysignal", options=options
+    ) as client:
+        (signal,) = client.list("analogsignalarray")
+        found = client.array(signal["fields"]["signal"]["data"])
+    np.testing.assert_array_equal(found, stored * np.float32(0.5))
+
+
+def test_levels_are_built(tmp_path):
+    stored = np.random.default_rng(1).integers(-1000, 1000, (400_000, 2)).astype("<i2")
+    stored.tofile(tmp_path / "long.raw")
+    options = {"nb_channel": 2, "sampling_rate": 1000.0, "dtype": "int16", "signal_gain": 1.0}
+    from sqlalchemy import select
+
+    from ephyrus.service.db.schema import ARRAYS
+
+    with serving(
+        tmp_path / "long.raw", tmp_path / "served", format="rawbinarysignal", options=options
+    ) as client:
+
+        def has_levels() -> Any:
+            with client.service.database.reading() as connection:
+                return connection.execute(select(ARRAYS.c.levels_key)).scalar()
+
+        key = until(has_levels)
+        assert key
+        (signal,) = client.list("analogsignalarray")
+        link = signal["fields"]["signal"]["data"]
+        found = client.array(f"{link}?downsample=100&kind=minmax&start_index=0&end_index=400000")
+        bins = stored.reshape(50, 8000, 2)
+        np.testing.assert_array_equal(found.reshape(50, 2, 2).max(axis=1), bins.max(axis=1))
+        np.testing.assert_array_equal(found.reshape(50, 2, 2).min(axis=1), bins.min(axis=1))
+        (tmp_path / "long.raw").unlink()
+        store = client.service.watcher._store
+        assert until(lambda: not list(store.keys()))
+
+
+LISTS = {
+    "analogsignals": ("analogsignal", "analogsignalarray"),
+    "irregularlysampledsignals": ("irsaanalogsignal",),
+    "spiketrains": ("spiketrain",),
+    "events": ("eventarray",),
+    "epochs": ("epocharray",),
+}
+WINDOW = 7
+
+
+def shown(path: str) -> dict[str, Any]:
+    """How many objects of each kind a recording has, and the first values of one of each."""
+    facts: dict[str, Any] = {}
+    with ephyrus.open(path, access="pread") as recording:
+        segments = [segment for block in recording.tree(lazy=True) for segment in block.segments]
+        for name in LISTS:
+            objects = [obj for segment in segments for obj in getattr(segment, name)]
+            longest = max(objects, key=lambda obj: obj.true_shape[0], default=None)
+            if longest is not None:
+                facts[name] = len(objects), longest.name or "", values_of(longest.load())
+    return facts
+
+
+def values_of(obj: Any) -> np.ndarray:
+    """The last values of an object that has times, or the samples."""
+    if type(obj).__name__ == "AnalogSignal":
+        return obj.magnitude[-WINDOW:]
+    return obj.times.rescale("s").magnitude[-WINDOW:]
+
+
+def readable(folder: str) -> dict[str, dict[str, Any]]:
+    """Every recording of a folder that the package can read."""
+    found = {}
+    for each in Scanner([folder]).scan().found.values():
+        with contextlib.suppress(EphyrusError, OSError):
+            found[each.name] = shown(each.path)
+    return found
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not DATA, reason="EPHYRUS_TEST_DATA names no folder")
+def test_every_recording_of_the_collection_is_served(tmp_path):
+    expected = readable(DATA)
+    assert len(expected) >= 40
+    with serving(Path(DATA), tmp_path / "served", interval=5.0) as client:
+        sections = client.get("/metadata/section/?odml_type=recording&max_results=1000")["selected"]
+        assert {each["fields"]["name"] for each in sections} == set(expected)
+        for section in sections:
+            facts = expected[section["fields"]["name"]]
+            number = section["fields"]["id"]
+            for name, (count, title, values) in facts.items():
+                objects = [
+                    each
+                    for kind in LISTS[name]
+                    for each in client.list(kind, f"&segment__block__section={number}")
+                ]
+                assert len(objects) >= count  # images are signals too
+                compared = [
+                    last_values(client, each, values)
+                    for each in objects
+                    if title == (each["fields"]["name"] or "")
+                ]
+                assert any(compared), (section["fields"]["name"], name)
+
+
+def last_values(client: Client, found: Any, values: np.ndarray) -> bool:
+    """Compare the last values of an object with those that are expected."""
+    fields = found["fields"]
+    link = (fields.get("signal") if "times" not in fields else fields["times"])["data"]
+    info = client.get(f"{link}?q=info")["selected"][0]["fields"]["extracted_info"]
+    length = info["shape"][0]
+    if length < len(values) or not length:
+        return length == len(values)
+    got = client.array(f"{link}?start_index={length - len(values)}&end_index={length}")
+    return np.array_equal(got.reshape(len(values), -1), values.reshape(len(values), -1))
