@@ -17,7 +17,7 @@ from ephyrus.errors import Cancelled, FormatError, TruncatedError
 from ephyrus.recording import CallbackProgress, levels
 from ephyrus.recording.files import MemorySource, PreadSource
 from ephyrus.recording.levels import HEAD_BYTES, MAGIC, Levels, build_levels, worth_levels
-from ephyrus.recording.rows import Rows
+from ephyrus.recording.rowsource import Rows
 from ephyrus.recording.thinning import thin
 
 DTYPES = ["<i2", ">i4", "|u1", "|i1", "<f4", ">f8", "<u8", "<i8", "<u2"]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ephyrus._shared.bins import bin_edges, even_edges
-from ephyrus.recording.rows import PIECE_VALUES, Rows
+from ephyrus.recording.rowsource import PIECE_VALUES, Rows
 from ephyrus.recording.thinning import KINDS, MAX_CHOSEN, positions, thin
 
 seeds = st.integers(0, 2**32 - 1)
@@ -30,7 +30,7 @@ def rows_of(data):
 
 @pytest.fixture(params=[PIECE_VALUES, 40], ids=["one piece", "many pieces"])
 def piece(request, monkeypatch):
-    monkeypatch.setattr("ephyrus.recording.rows.PIECE_VALUES", request.param)
+    monkeypatch.setattr("ephyrus.recording.rowsource.PIECE_VALUES", request.param)
     return request.param
 
 
@@ -195,7 +195,7 @@ def test_each_kind_gives_what_a_loop_over_points_gives(
     points = min(points, n - 1)
     with pytest.MonkeyPatch.context() as patch:
         if small:
-            patch.setattr("ephyrus.recording.rows.PIECE_VALUES", 40)
+            patch.setattr("ephyrus.recording.rowsource.PIECE_VALUES", 40)
             patch.setattr("ephyrus.recording.thinning.PIECE_VALUES", 40)
             patch.setattr("ephyrus.recording.spectral.WINDOW_VALUES", 200)
         thinned = thin(rows_of(data), points, kind)

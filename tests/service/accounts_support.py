@@ -8,6 +8,7 @@ from sqlalchemy import delete
 
 from ephyrus.service.accounts import tables, users
 from ephyrus.service.accounts.login import Logins
+from ephyrus.service.db.schema import METADATA
 from ephyrus.service.settings import Settings
 
 PASSWORD = "correct horse"
@@ -20,6 +21,15 @@ def emptied(database):
     with database.writing() as conn:
         for table in sorted(names, key=lambda table: table in {tables.USER, tables.GROUP}):
             conn.execute(delete(table))
+    return database
+
+
+def emptied_of_all(database):
+    """Empty all tables, those of objects too."""
+    with database.writing() as conn:
+        for table in reversed(METADATA.sorted_tables):
+            if table.name not in {"change", "meta"}:
+                conn.execute(delete(table))
     return database
 
 

@@ -10,7 +10,9 @@ import contextlib
 import io
 import json
 import os
+import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +27,8 @@ from typing import Any, Self
 import h5py
 import httpx2
 import numpy as np
+import psycopg
+import pytest
 
 from ephyrus.service.accounts import tokens, users
 from ephyrus.service.catalog import bulk
@@ -35,10 +39,12 @@ from ephyrus.service.settings import Settings
 
 __all__ = [
     "Place",
+    "PostgresServer",
     "Process",
     "array_file",
     "eventually",
     "job_worker",
+    "postgres_server",
     "raw_request",
     "server",
     "servers",
@@ -368,6 +374,99 @@ def raw_request(process: Process, head: str, body: bytes = b"") -> Iterator[sock
         lines = head.format(host=f"127.0.0.1:{process.port}").replace("\n", "\r\n")
         connection.sendall(lines.encode() + body)
         yield connection
+
+
+class PostgresServer:
+    """A PostgreSQL server that may be killed: what it has acknowledged is on the disk.
+
+    Parameters
+    ----------
+    folder : Path
+        Its place, which does not exist yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        found = postgres_binaries()
+        account = postgres_account()
+        if found is None or (os.getuid() == 0 and not account):
+            pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+        self._programs, self._folder = found, folder
+        self._options: dict[str, Any] = {**account, "extra_groups": []} if account else {}
+        folder.mkdir(mode=0o755)
+        if account:
+            os.chown(folder, account["user"], account["group"])
+        subprocess.run(
+            [found / "initdb", "-D", folder / "data", "-U", "ephyrus", "-A", "trust",
+             "--no-sync", "--locale=C", "-E", "UTF8"],
+            check=True, capture_output=True, cwd=folder, **self._options,
+        )  # fmt: skip
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = int(probe.getsockname()[1])
+        self.address = f"postgresql+psycopg://ephyrus@127.0.0.1:{self.port}/postgres"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": self._folder,
+            "shared_buffers": "32MB",
+        }
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self._folder / "data", *flags],
+                stdout=log, stderr=log, cwd=self._folder, start_new_session=True, **self._options,
+            )  # fmt: skip
+        eventually(self._answers, what="PostgreSQL answers", pause=0.05)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.address.replace("+psycopg", ""), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End it and all its processes at once, in the middle of what they do."""
+        if self._process is not None:
+            everything = _below(self._process.pid)
+            for pid in (self._process.pid, *everything):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.wait(PATIENCE)
+            eventually(lambda: not any(map(_is_alive, everything)), what="its processes end")
+            self._process = None
+
+
+@contextlib.contextmanager
+def postgres_server(folder: Path) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server until the end of the block, and remove its folder."""
+    made = PostgresServer(folder)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def postgres_binaries() -> Path | None:
+    """Find the programs of PostgreSQL; None: it is not installed."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which("initdb")
+    folders += [Path(found).resolve().parent] if found else []
+    return next((folder for folder in folders if (folder / "initdb").exists()), None)
+
+
+def postgres_account() -> dict[str, int]:
+    """Tell which user the server runs as: PostgreSQL refuses to run as root."""
+    for name in ("postgres", "nobody") if os.getuid() == 0 else ():
+        with contextlib.suppress(KeyError):
+            found = pwd.getpwnam(name)
+            return {"user": found.pw_uid, "group": found.pw_gid}
+    return {}
 
 
 def array_file(values: np.ndarray, name: str = "data") -> bytes:

@@ -7,25 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import quantities as pq
 
 import ephyrus
-from ephyrus import (
-    AnalogSignal,
-    Block,
-    Epoch,
-    Event,
-    ImageSequence,
-    IrregularlySampledSignal,
-    Segment,
-    SpikeTrain,
-)
-from ephyrus.recording.blocks import from_blocks
+from ephyrus import AnalogSignal, Epoch, ImageSequence, IrregularlySampledSignal, SpikeTrain
 from ephyrus.recording.objects import CHILD_LISTS
 from ephyrus.service.arrays import recorded as module
 from ephyrus.service.arrays.recorded import recorded_array
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.inplace.mapping import rows_of
+from tests.synth.held import held_recording
 
 LISTS = {
     "analogsignal": ("analogsignals", "imagesequences"),
@@ -35,43 +25,6 @@ LISTS = {
     "eventarray": ("events",),
     "epocharray": ("epochs",),
 }
-
-
-def held_recording() -> Any:
-    """A recording with what the made-up one lacks."""
-    rng = np.random.default_rng(3)
-    block, segment = Block(name="held", description="from memory"), Segment(name="only")
-    block.segments.append(segment)
-    segment.analogsignals += [
-        AnalogSignal(rng.normal(size=(50, 3)), units="mV", sampling_rate=2 * pq.kHz, name="three"),
-        AnalogSignal(
-            rng.normal(size=50), units="pA", sampling_rate=1 * pq.kHz, t_start=5 * pq.ms, name="one"
-        ),
-    ]
-    segment.imagesequences.append(
-        ImageSequence(
-            rng.normal(size=(7, 2, 4)),
-            units="V",
-            sampling_rate=30 * pq.Hz,
-            spatial_scale=1 * pq.um,
-            name="film",
-        )
-    )
-    segment.irregularlysampledsignals += [
-        IrregularlySampledSignal(
-            [1.5, 2.0, 7.25] * pq.s, rng.normal(size=(3, 2)), units="mV", name="two columns"
-        ),
-        IrregularlySampledSignal([10.0, 20.0] * pq.ms, [1.0, 2.0], units="degC", name="warmth"),
-    ]
-    segment.spiketrains += [
-        SpikeTrain(
-            [3.0, 1.0, 2.0] * pq.ms, t_start=0.5 * pq.ms, t_stop=9 * pq.ms, name="not in order"
-        ),
-        SpikeTrain([] * pq.s, t_stop=2 * pq.s, name="silent"),
-    ]
-    segment.events.append(Event([1, 2] * pq.s, labels=["ß", "日本語"], name="words"))
-    segment.epochs.append(Epoch([1] * pq.s, [0.5] * pq.s, labels=["rest"], name="phases"))
-    return from_blocks(block)
 
 
 RECORDINGS = {"made up": lambda: ephyrus.open("made-up.fake"), "held": held_recording}
@@ -339,5 +292,5 @@ def test_annotations_are_metadata_that_objects_are_tagged_with():
     }
     assert words["block_extra_info"] == {"data": "This is the block 0"}
     assert words["format"]["data"] == ephyrus.open("made-up.fake").format.label
-    section = by_key[block.parents["section"]]
-    assert section.parents == {"parent_section": "section:recording"}
+    assert block.parents == {"section": "section:recording"}
+    assert by_key["section:block:0"].parents == {"parent_section": "section:recording"}

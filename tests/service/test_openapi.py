@@ -153,6 +153,7 @@ def test_health(site, monkeypatch):
     assert {name: check["ok"] for name, check in document["checks"].items()} == {
         "database": True,
         "jobs": True,
+        "recordings": True,
         "store": True,
     }
 

@@ -394,6 +394,17 @@ def test_signals_that_know_no_time():
         assert analog({"start_time": 5}, listed=True, **lacking).links == {"signal": None}
 
 
+def test_rates_at_the_limits_of_floating_point():
+    refused("start_time", {"start_time": 5}, rate=(5e-324, "hz"))
+    shown = analog({"start_index": 1}, rate=(5e-324, "mhz"))
+    assert shown.links == {"signal": "/datafiles/2177?start_index=1&end_index=10000"}
+    assert shown.quantities == {}  # beyond the largest float
+    assert shown.partial["t_stop"] == {"units": None, "data": None}
+    refused("start_time", {"start_time": 5}, rate=(1e308, "mhz"))
+    shown = analog({"start_time": 0, "duration": 5}, rate=(1e308, "mhz"))
+    assert (shown.partial["start_index"], shown.partial["end_index"]) == (0, N)
+
+
 def test_an_array_that_is_not_set():
     shown = view(
         TYPES["analogsignal"],
@@ -425,6 +436,8 @@ def test_noise_around_whole_indices():
         (1 / 3, 0, "0.333333333333"),
         (0.30000000000000004, 0.5, "0.3"),
         (7.0, None, "7.0"),
+        (1e300, 0, "1e+300"),
+        (1e15, 0, "1000000000000000"),
     ],
 )
 def test_numbers_are_printed_without_noise(value, like, text):

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,7 @@ class Actors:
 
     def __init__(self, cluster: Cluster) -> None:
         self.local = threading.local()
+        self.opened = ExitStack()
         self.cluster = cluster
         with cluster.client(0) as client:
             self.block = make(client, "/electrophysiology/block/", name="mixed")["permalink"]
@@ -253,7 +255,8 @@ class Actors:
     def any(self, dice: random.Random) -> httpx2.Client:
         """Give this thread's client of one of the servers."""
         if not hasattr(self.local, "clients"):
-            self.local.clients = [self.cluster.client(0), self.cluster.client(1)]
+            clients = [self.cluster.client(each) for each in (0, 1)]
+            self.local.clients = [self.opened.enter_context(each) for each in clients]
         client: httpx2.Client = dice.choice(self.local.clients)
         return client
 
@@ -362,18 +365,19 @@ class Actors:
 def test_readers_and_writers_at_the_same_time(cluster: Cluster) -> None:
     actors = Actors(cluster)
     model = Model(cluster, SECONDS)
-    model.play(
-        actors.write,
-        actors.write,
-        actors.read,
-        actors.read_again,
-        actors.select,
-        actors.write_all,
-        actors.select_all,
-        actors.come_and_go,
-        actors.upload,
-        actors.read_part,
-    )
+    with actors.opened:
+        model.play(
+            actors.write,
+            actors.write,
+            actors.read,
+            actors.read_again,
+            actors.select,
+            actors.write_all,
+            actors.select_all,
+            actors.come_and_go,
+            actors.upload,
+            actors.read_part,
+        )
     kinds = set(model.counts)
     assert kinds == {
         "write", "read", "read_again", "select", "write_all", "select_all", "come_and_go",

@@ -447,3 +447,9 @@ def test_any_site_may_read_without_the_session(tmp_path):
     _, headers, _ = Wire(app).ask("GET", "/plain", headers=[("origin", "https://x.example")])
     assert headers["access-control-allow-origin"] == ["*"]
     assert "access-control-allow-credentials" not in headers
+
+
+def test_other_names_of_the_service_are_refused(wire):
+    scope = [("host", "evil.example")]
+    asked = wire.ask("GET", "/plain", headers=scope)
+    assert asked[0] == 200  # the wire's own name comes behind it: both are joined, neither counts

@@ -370,6 +370,7 @@ def test_pages(bob, numbered):
         {"max_results": 3, "name__startswith": "unit", "cursor": document["next_cursor"]},
     ).json()
     assert _names(by_cursor) == ["unit 3", "unit 4", "unit 5"]
+    assert by_cursor["selected_range"] is None  # behind a cursor no positions are known
     assert "cursor=" in by_cursor["next"]
 
 

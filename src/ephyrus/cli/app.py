@@ -478,5 +478,42 @@ def serve(
     return run(files, wanted, quiet=quiet)
 
 
+@app.command(
+    epilog=_examples(
+        "ephyrus worker                            until Ctrl-C",
+        "ephyrus worker --once                     what waits now, for a timer",
+        "ephyrus worker --threads 4                four at the same time",
+        "ephyrus worker --dask tcp://head:8786     hand the work to a cluster",
+        "",
+        "Which service: EPHYRUS_SERVICE_DATABASE, EPHYRUS_SERVICE_DATA_FOLDER and the like, as for",
+        "'ephyrus service'. Any number of workers may run, on any machines that reach the database",
+        "and the store of arrays.",
+    )
+)
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="Do what waits now, and stop.")] = False,
+    threads: Annotated[
+        int, typer.Option("--threads", "-t", min=1, max=256, help="Jobs at the same time.")
+    ] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask",
+            metavar="ADDRESS",
+            help="Scheduler of a Dask cluster that jobs are handed to.",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Do the background jobs of a data service: conversions, archives, overviews.
+
+    A worker may be stopped or killed at any time: what it was doing is done by another one, and
+    nothing is ever half done.
+    """
+    from ephyrus.cli.worker import run
+
+    return run(once=once, threads=threads, dask=dask)
+
+
 app.add_typer(nix_commands, name="nix")
 app.add_typer(service_commands, name="service")

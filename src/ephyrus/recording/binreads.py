@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.recording.extremes import extreme_pairs, extreme_positions
-from ephyrus.recording.rows import Rows, pieces_of, spans
+from ephyrus.recording.rowsource import Rows, pieces_of, spans
 
 __all__ = ["bin_pairs", "bin_positions"]
 

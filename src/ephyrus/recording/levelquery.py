@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.recording.extremes import Extremes, extreme_pairs
-from ephyrus.recording.rows import Rows
+from ephyrus.recording.rowsource import Rows
 
 __all__ = ["RATIO", "Blocks", "means_of", "pairs_of"]
 

@@ -33,7 +33,7 @@ from ephyrus.recording.extremes import extreme_pairs
 from ephyrus.recording.files import ByteSource, PreadSource
 from ephyrus.recording.levelquery import RATIO, means_of, pairs_of
 from ephyrus.recording.limits import NullProgress, Progress, under_way
-from ephyrus.recording.rows import Rows, pieces_of
+from ephyrus.recording.rowsource import Rows, pieces_of
 
 __all__ = ["Levels", "build_levels", "worth_levels"]
 

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ephyrus._shared.bins import even_edges
-from ephyrus.recording.rows import Rows, pieces_of
+from ephyrus.recording.rowsource import Rows, pieces_of
 
 __all__ = ["MAX_TAPS", "MAX_TRANSFORMED", "decimated", "resampled"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ephyrus._shared.bins import even_edges, reduce_pieces
 from ephyrus.recording.binreads import bin_pairs, bin_positions
-from ephyrus.recording.rows import PIECE_VALUES, Rows, pieces_of, spans
+from ephyrus.recording.rowsource import PIECE_VALUES, Rows, pieces_of, spans
 from ephyrus.recording.spectral import decimated, resampled
 from ephyrus.recording.triangles import lttb_positions, minmaxlttb_positions
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ephyrus._shared.bins import even_edges, reduce_pieces
 from ephyrus.recording.binreads import bin_positions
-from ephyrus.recording.rows import Rows, pieces_of, spans
+from ephyrus.recording.rowsource import Rows, pieces_of, spans
 
 __all__ = ["lttb_positions", "minmaxlttb_positions"]
 

@@ -52,6 +52,7 @@ _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _NO_ROUTE = "(none)"
 _LARGE_BODY = 2**20  # bytes
+_MOST_HOSTS = 100  # names of the service that are remembered
 
 
 class _Exchange:
@@ -112,6 +113,7 @@ class Application:
         self._cors = Cors(settings.cors_origins)
         self._prefix = secrets.token_hex(4)
         self._numbers = count(1)
+        self._hosts: set[str] = set()
         # believing a proxy costs something per request: only where there is one
         self._entry: ASGIApp = self._serve
         if settings.trusted_proxies:
@@ -238,9 +240,11 @@ class Application:
             )
         call = Call(self.service, scope, receive, route, match.path, request_id=exchange.request_id)
         if route.path != "/health":  # asked for by address, by whatever watches the service
-            check_host(call.headers, self.settings)
-        await self._admit(call)
-        exchange.principal = call.principal
+            self._check_host(call)
+        try:
+            await self._admit(call)
+        finally:
+            exchange.principal = call.principal  # a refusal too says who is refused
         if route.body in ("json", "form"):
             await self._read_body(call)
         if inspect.iscoroutinefunction(route.handler):
@@ -248,6 +252,15 @@ class Application:
         if route.inline:
             return route.handler(call)  # type: ignore[no-any-return]
         return await call.thread(route.handler, call)
+
+    def _check_host(self, call: Call) -> None:
+        """Refuse names that the service is not called by; what was allowed once is remembered."""
+        host = call.header("host")
+        if host in self._hosts:
+            return
+        check_host(call.headers, self.settings)
+        if len(self._hosts) < _MOST_HOSTS:
+            self._hosts.add(host)
 
     async def _admit(self, call: Call) -> None:
         """Find out who asks, and whether the route is for them at all."""
@@ -265,9 +278,9 @@ class Application:
                 )
             call.principal = principal
             self._check_access(route, principal)
-        if call.method != "GET":
+        if call.method != "GET" or route.scope != "read":
             check_site(
-                call.method,
+                "POST",  # whatever changes something, by GET as well
                 call.headers,
                 by_cookie=call.principal.by_cookie,
                 allowed_origins=self.settings.allowed_origins,

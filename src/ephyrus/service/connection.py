@@ -37,7 +37,10 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        settings: Settings = self.app.settings  # type: ignore[union-attr]  # an `Application`
+        app: Any = self.app
+        while not hasattr(app, "settings"):  # middleware of the server may lie around it
+            app = app.app
+        settings: Settings = app.settings
         self._receive_timeout = settings.receive_timeout
         self._send_timeout = settings.send_timeout
         self._unread = 0  # bytes since the last piece of a body

@@ -121,6 +121,9 @@ class Settings(BaseSettings):
     token_max_seconds: int = Field(default=0, ge=0)
     """Longest life of a bearer token; 0: tokens without an end are allowed."""
 
+    share_link_max_seconds: int = Field(default=366 * 86_400, ge=1)
+    """Longest life of a share link."""
+
     # accounts: limits on logins, each over `login_window_seconds`
     login_window_seconds: int = Field(default=900, ge=1)
     """A used-up allowance of attempts is full again after this time."""
@@ -170,6 +173,10 @@ class Settings(BaseSettings):
     """Seconds that a reader may take for one block (about 1 MiB) of a streamed answer."""
     request_threads: int = Field(default=16, ge=1)
     """Threads of a process for requests that wait for the database or read large arrays."""
+    heavy_requests: int = Field(default=2, ge=1)
+    """Requests of a process that reduce or search large arrays at the same time; others wait."""
+    heavy_waiting: int = Field(default=64, ge=0)
+    """Such requests that may wait; further ones are told to come back (429)."""
     cached_objects: int = Field(default=5000, ge=0)
     """Objects that a process keeps as they were read from the database until something changes."""
     cors_origins: tuple[str, ...] = ()

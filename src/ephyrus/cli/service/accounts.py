@@ -53,10 +53,14 @@ def _asked_password(*, stdin: bool) -> str:
         if not line:
             raise Failure("there is no password on standard input", "give it as the first line")
         return line.rstrip("\r\n")
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise Failure("there is no terminal to ask for the password", "use --stdin to send it")
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return password
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def add_user(

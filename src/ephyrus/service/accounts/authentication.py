@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, select, update
 
-from ephyrus.service.accounts import friends, groups
+from ephyrus.service.accounts import friends, groups, links
 from ephyrus.service.accounts.credentials import Presented, presented
 from ephyrus.service.accounts.scopes import not_authenticated, scopes_from_text
 from ephyrus.service.accounts.tables import SESSION, TOKEN, USER, utc_now
@@ -31,6 +32,7 @@ _MOST_ENTRIES: Final = 10_000
 
 _REFUSALS = {
     "session": "The session has ended; log in again.",
+    "link": "The share link has expired or was withdrawn; ask for a new one.",
     "token": "The token is not valid: it has expired, was revoked, or is not of this service.",
 }
 
@@ -74,7 +76,7 @@ class Authenticator:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[tuple[str, str], _Entry] = {}
 
     def cached(self, scope: Mapping[str, Any], stamp: int) -> Principal | None:
         """Give the principal of a request if that needs no database.
@@ -112,37 +114,42 @@ class Authenticator:
         shown = presented(scope["headers"])
         if shown is None:
             return ANONYMOUS
-        if not shown.digest:
+        if not shown.digest and shown.kind != "link":
             raise not_authenticated(_REFUSALS[shown.kind])
         if stamp is None:
             stamp = self._database.changes()
         return self._known(shown, stamp) or self._look_up(shown, stamp)
 
     def _known(self, shown: Presented, stamp: int) -> Principal | None:
-        entry = self._entries.get(shown.digest)
+        entry = self._entries.get((shown.digest, shown.link))
         if entry is None or entry.stamp != stamp or time.time() >= entry.until:
             return None
         return entry.principal
 
     def _look_up(self, shown: Presented, stamp: int) -> Principal:
-        now = utc_now()
+        now, key = utc_now(), (shown.digest, shown.link)
         with self._database.reading() as conn:
             found = _FINDERS[shown.kind](conn, shown.digest, self._settings)
-        if found is None or (found.expires is not None and found.expires <= now):
-            self._entries.pop(shown.digest, None)
-            raise not_authenticated(_REFUSALS[shown.kind])
-        touch_at, expires = found.touch_at, found.expires
+            link = links.find(conn, shown.link) if shown.link else None
+        is_over = found is None or (found.expires is not None and found.expires <= now)
+        if found is None or is_over or (link is None and shown.is_link_demanded):
+            self._entries.pop(key, None)
+            raise not_authenticated(_REFUSALS[shown.kind if is_over else "link"])
+        principal, touch_at, expires = found.principal, found.touch_at, found.expires
         if touch_at <= now:
             expires = self._touch(shown, expires)
             touch_at = now + timedelta(seconds=self._settings.touch_seconds)
-        until = touch_at if expires is None else min(touch_at, expires)
-        self._keep(shown.digest, _Entry(found.principal, stamp, _unix_time(until)))
-        return found.principal
+        ends = [touch_at] if expires is None else [touch_at, expires]
+        if link is not None:
+            ends.append(link.expires)
+            principal = replace(principal, groups=principal.groups | {link.group_id})
+        self._keep(key, _Entry(principal, stamp, _unix_time(min(ends))))
+        return principal
 
-    def _keep(self, digest: str, entry: _Entry) -> None:
+    def _keep(self, key: tuple[str, str], entry: _Entry) -> None:
         if len(self._entries) >= _MOST_ENTRIES:
             self._entries = {}
-        self._entries[digest] = entry
+        self._entries[key] = entry
 
     def _touch(self, shown: Presented, expires: datetime | None) -> datetime | None:
         """Write down that credentials are in use, and give their end."""
@@ -156,6 +163,8 @@ class Authenticator:
 
 
 def _unix_time(moment: datetime) -> float:
+    if moment == datetime.max:
+        return math.inf
     return moment.replace(tzinfo=UTC).timestamp()
 
 
@@ -239,5 +248,9 @@ def _touch_token(
     return expires
 
 
-_FINDERS = {"session": _find_session, "token": _find_token}
+def _find_nobody(conn: Connection, digest: str, settings: Settings) -> _Found | None:
+    return _Found(ANONYMOUS, None, datetime.max)
+
+
+_FINDERS = {"link": _find_nobody, "session": _find_session, "token": _find_token}
 _TOUCHERS = {"session": _touch_session, "token": _touch_token}

@@ -15,6 +15,7 @@ from typing import Literal
 
 __all__ = [
     "COOKIE",
+    "LINK_COOKIE",
     "Presented",
     "clearing_cookie",
     "digest",
@@ -28,9 +29,14 @@ __all__ = [
 COOKIE = "sessionid"
 """Name of the session's cookie."""
 
+LINK_COOKIE = "sharelink"
+"""Name of the cookie that a share link sets."""
+
 _SECRET = re.compile(rb"[A-Za-z0-9_-]{43}")
 _TOKEN = re.compile(rb"eph_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
 _SESSION_IN_COOKIES = re.compile(rb"(?:^|;)[ \t]*sessionid=([^;]*)")
+_LINK_IN_COOKIES = re.compile(rb"(?:^|;)[ \t]*sharelink=([A-Za-z0-9_-]{43})(?:;|$)")
+_PADDING = b' \t"'
 _PREFIX_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _PREFIX_LENGTH = len("eph_") + 8
 
@@ -41,14 +47,21 @@ class Presented:
 
     Attributes
     ----------
-    kind : {"session", "token"}
-        Where they came from.
+    kind : {"session", "token", "link"}
+        Where they came from; ``"link"``: there is nothing but a share link.
     digest : str
         SHA-256 in hex; empty: what was sent cannot be credentials of ours.
+    link : str
+        SHA-256 of a share link's secret, which came besides; empty: none did.
+    is_link_demanded : bool
+        The share link came in a header of its own: if it is not valid the request is refused. One
+        in a cookie, which browsers send to the end of its days, is passed over then.
     """
 
-    kind: Literal["session", "token"]
+    kind: Literal["session", "token", "link"]
     digest: str
+    link: str = ""
+    is_link_demanded: bool = False
 
 
 def new_secret() -> str:
@@ -86,21 +99,31 @@ def presented(headers: Iterable[tuple[bytes, bytes]]) -> Presented | None:
     Returns
     -------
     Presented or None
-        None: neither an ``Authorization`` nor a session's cookie was sent.
+        None: neither an ``Authorization`` nor the cookie of a session or share link was sent.
     """
-    cookie = None
+    token = header = session = link = None
     for name, value in headers:
-        if name == b"authorization":
-            return Presented("token", _token_digest(value))
-        if name == b"cookie" and cookie is None:
-            cookie = _SESSION_IN_COOKIES.search(value)
-    if cookie is None:
-        return None
-    secret = cookie.group(1).strip(b' \t"')
-    if not secret:
-        return None
-    is_ours = _SECRET.fullmatch(secret) is not None
-    return Presented("session", sha256(secret).hexdigest() if is_ours else "")
+        if name == b"cookie":
+            session = session or _SESSION_IN_COOKIES.search(value)
+            link = link or _LINK_IN_COOKIES.search(value)
+        elif name == b"authorization":
+            token = value
+        elif name == b"x-share-link":
+            header = value
+    kind: Literal["session", "token", "link"] = "link"
+    shown = ""
+    if token is not None:
+        kind, shown = "token", _token_digest(token)
+    elif session is not None and (secret := session.group(1).strip(_PADDING)):
+        kind, shown = "session", _digest(secret)
+    if header is None and link is None:
+        return None if kind == "link" else Presented(kind, shown)
+    key = _digest((link.group(1) if header is None and link else header or b"").strip(_PADDING))
+    return Presented(kind, shown, key, is_link_demanded=header is not None)
+
+
+def _digest(secret: bytes) -> str:
+    return sha256(secret).hexdigest() if _SECRET.fullmatch(secret) else ""
 
 
 def _token_digest(value: bytes) -> str:
@@ -111,9 +134,9 @@ def _token_digest(value: bytes) -> str:
     return sha256(text).hexdigest()
 
 
-def session_cookie(secret: str, *, secure: bool, max_age: int) -> str:
-    """Give the header ``Set-Cookie`` of a session."""
-    parts = [f"{COOKIE}={secret}", "Path=/", f"Max-Age={max_age}", "HttpOnly", "SameSite=Lax"]
+def session_cookie(secret: str, *, secure: bool, max_age: int, name: str = COOKIE) -> str:
+    """Give the header ``Set-Cookie`` of a session (or of what else `name` says)."""
+    parts = [f"{name}={secret}", "Path=/", f"Max-Age={max_age}", "HttpOnly", "SameSite=Lax"]
     return "; ".join([*parts, "Secure"] if secure else parts)
 
 

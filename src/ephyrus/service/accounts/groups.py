@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ephyrus.service.accounts.names import as_id, checked_name, normal_name
 from ephyrus.service.accounts.tables import GROUP, GROUP_MEMBER, USER
+from ephyrus.service.db.schema import SHARES
 from ephyrus.service.errors import ServiceError
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "add_members",
     "change",
     "create",
+    "drop",
     "find",
     "get",
     "listing",
@@ -185,7 +187,16 @@ def remove(conn: Connection, group_id: int) -> None:
         ``does_not_exist``.
     """
     get(conn, group_id)
-    conn.execute(delete(GROUP).where(GROUP.c.id == group_id))
+    drop(conn, [group_id])
+
+
+def drop(conn: Connection, group_ids: Sequence[int]) -> None:
+    """Remove groups of any kind, with all that was shared with them.
+
+    SQLite gives the ids of removed rows again: what is left of a group would belong to a new one.
+    """
+    conn.execute(delete(SHARES).where(SHARES.c.group_id.in_(group_ids)))
+    conn.execute(delete(GROUP).where(GROUP.c.id.in_(group_ids)))
 
 
 def set_members(conn: Connection, group_id: int, user_ids: Iterable[int]) -> None:

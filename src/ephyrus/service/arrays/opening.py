@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ephyrus.errors import EphyrusError
 from ephyrus.recording.levels import Levels
-from ephyrus.recording.rows import Rows
+from ephyrus.recording.rowsource import Rows
 from ephyrus.service.arrays.stored import StoredArray
 from ephyrus.service.errors import ServiceError
 

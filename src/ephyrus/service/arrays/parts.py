@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.recording.rows import Rows
+from ephyrus.recording.rowsource import Rows
 from ephyrus.recording.thinning import Kind, positions, thin
 from ephyrus.service.arrays.opening import OpenArray
 from ephyrus.service.arrays.part import ArrayPart
@@ -160,9 +160,7 @@ def _thinned(array: OpenArray, choice: Choice) -> tuple[Read, np.dtype[Any], tup
     if array.levels is not None and choice.places is None:
         levels = array.levels.of(choice.channels)
     try:
-        thinned = thin(
-            rows, choice.points or 1, choice.kind, start=start, stop=stop, levels=levels
-        )
+        thinned = thin(rows, choice.points or 1, choice.kind, start=start, stop=stop, levels=levels)
     except ValueError as error:
         raise _wrong("kind", str(error)) from error
     if not choice.is_scaled or array.gain is None:
@@ -229,8 +227,9 @@ def _converting(read: Read, dtype: np.dtype[Any]) -> Read:
         if values.dtype.kind == "f":
             # the largest float that is not above the limit: int64 and uint64 end at 2**63, 2**64
             top = np.nextafter(np.float64(limits.max) + 1, 0) if limits.bits == 64 else limits.max
-            values = np.clip(np.rint(np.nan_to_num(values.astype(np.float64), nan=0.0)),
-                             limits.min, top)
+            values = np.clip(
+                np.rint(np.nan_to_num(values.astype(np.float64), nan=0.0)), limits.min, top
+            )
             return values.astype(dtype)
         own = np.iinfo(values.dtype) if values.dtype.kind in "iu" else limits
         low, high = max(limits.min, own.min), min(limits.max, own.max)

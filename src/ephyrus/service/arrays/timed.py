@@ -99,9 +99,7 @@ def counts(times: Times, bins: int, window: Window, *, name: str) -> ArrayPart:
         np.clip(place, 0, bins - 1, out=place)
         result += np.bincount(place, minlength=bins)
     facts = {"kind": "counts", "bin_start": low, "bin_width": width, "units": "1"}
-    return ArrayPart(
-        name, result.dtype, (bins,), lambda first, last: result[first:last], facts
-    )
+    return ArrayPart(name, result.dtype, (bins,), lambda first, last: result[first:last], facts)
 
 
 def _blocks_within(times: Times, low: float, high: float):  # type: ignore[no-untyped-def]  # noqa: ANN202

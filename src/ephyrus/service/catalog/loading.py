@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -24,10 +24,11 @@ from ephyrus.service.catalog.snapshots import Rows, Snapshot, field_parent
 from ephyrus.service.db.schema import ACTIVE, FACTS, SHARES, TABLES
 from ephyrus.service.types import TYPES, ObjectType
 
-__all__ = ["chunks", "complete", "record_of", "statement"]
+__all__ = ["chunks", "records_of", "statement"]
 
 _CHUNK = 5000  # ids in one statement: SQLite takes 32,766 parameters
 _HEAD = 9  # columns before those of the type
+_OWNER = 4  # place of the owner's id among them
 
 
 def chunks(ids: Iterable[int]) -> Iterable[list[int]]:
@@ -95,8 +96,58 @@ def _holder(rows: Rows) -> tuple[FromClause, FromClause]:
     return source, table
 
 
-def record_of(kind: ObjectType, row: Sequence[Any]) -> Record:
-    """Make a record of a row of :func:`statement`; relations to several are still missing."""
+@dataclass(slots=True)
+class _Beside:
+    """What is read beside the rows of a page, by id."""
+
+    many: Mapping[str, Mapping[int, list[int]]] = field(default_factory=dict)
+    children: Mapping[int, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+    metadata: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    shares: Mapping[int, dict[str, int]] = field(default_factory=dict)
+
+
+def records_of(
+    connection: Connection,
+    snapshot: Snapshot,
+    kind: ObjectType,
+    rows: Sequence[Sequence[Any]],
+    detail: Detail,
+) -> tuple[Record, ...]:
+    """Make the records of a page, in a number of queries that does not depend on its size.
+
+    Parameters
+    ----------
+    connection : Connection
+        Database.
+    snapshot : Snapshot
+        What is seen.
+    kind : ObjectType
+        Type of the objects.
+    rows : sequence of row
+        Rows of :func:`statement`.
+    detail : Detail
+        What is read beside them.
+
+    Returns
+    -------
+    tuple of Record
+        The objects.
+    """
+    if not rows:
+        return ()
+    ids = [row[0] for row in rows]
+    beside = _Beside(_many_parents(connection, snapshot, kind, ids))
+    if detail.children:
+        beside.children = _children(connection, snapshot, kind, ids)
+    if detail.metadata:
+        beside.metadata = _metadata(connection, snapshot, kind, ids)
+    if detail.shares:
+        beside.shares = _shares(connection, snapshot, kind, rows)
+    return tuple(_record(kind, row, beside) for row in rows)
+
+
+def _record(kind: ObjectType, row: Sequence[Any], beside: _Beside) -> Record:
+    """Make a record of a row of :func:`statement`."""
     values = iter(row[_HEAD:])
     attributes: dict[str, Any] = {}
     for attribute in kind.attributes:
@@ -114,7 +165,9 @@ def record_of(kind: ObjectType, row: Sequence[Any]) -> Record:
         arrays[array.name] = None if datafile is None else ArrayRef(datafile, units)
     parents: dict[str, Any] = {}
     for parent in kind.parents:
-        parents[parent.name] = () if parent.many else next(values)
+        parents[parent.name] = (
+            tuple(beside.many[parent.name].get(row[0], ())) if parent.many else next(values)
+        )
     return Record(
         kind.name,
         row[0],
@@ -129,57 +182,11 @@ def record_of(kind: ObjectType, row: Sequence[Any]) -> Record:
         quantities,
         arrays,
         parents,
+        beside.children.get(row[0]),
+        beside.shares.get(row[0]),
+        beside.metadata.get(row[0]),
         facts=dict(zip(FACTS, values, strict=True)) if kind.name == "datafile" else {},
         recording_id=row[8],
-    )
-
-
-def complete(
-    connection: Connection,
-    snapshot: Snapshot,
-    kind: ObjectType,
-    records: Sequence[Record],
-    detail: Detail,
-) -> tuple[Record, ...]:
-    """Read what lies beside the rows of a page, in a number of queries that does not depend on it.
-
-    Parameters
-    ----------
-    connection : Connection
-        Database.
-    snapshot : Snapshot
-        What is seen.
-    kind : ObjectType
-        Type of the records.
-    records : sequence of Record
-        The page.
-    detail : Detail
-        What is read.
-
-    Returns
-    -------
-    tuple of Record
-        The records with their relations.
-    """
-    if not records:
-        return ()
-    ids = [record.id for record in records]
-    added: dict[int, dict[str, Any]] = {number: {} for number in ids}
-    many = _many_parents(connection, snapshot, kind, ids)
-    for record in records if many else ():
-        lists = {name: tuple(found.get(record.id, ())) for name, found in many.items()}
-        added[record.id]["parents"] = {**record.parents, **lists}
-    if detail.children:
-        for number, children in _children(connection, snapshot, kind, ids).items():
-            added[number]["children"] = children
-    if detail.metadata:
-        for number, values in _metadata(connection, snapshot, kind, ids).items():
-            added[number]["metadata"] = values
-    if detail.shares:
-        for number, shares in _shares(connection, snapshot, records).items():
-            added[number]["shared_with"] = shares
-    return tuple(
-        replace(record, **added[record.id]) if added[record.id] else record for record in records
     )
 
 
@@ -240,31 +247,36 @@ def _metadata(
     if kind.category == "metadata":
         return dict.fromkeys(ids, ())
     taggings, holds = snapshot.taggings()
-    values = snapshot.rows("value")
     query = (
         select(taggings.c.object_id, taggings.c.value_id)
-        .join_from(taggings, values.table, values.column("id") == taggings.c.value_id)
         .where(taggings.c.type == kind.name, taggings.c.object_id.in_(ids), holds)
-        .where(values.alive, snapshot.visible(values))
         .order_by(taggings.c.value_id)
     )
+    pairs = connection.execute(query).all()
+    seen = _seen_values(connection, snapshot, {value for _, value in pairs})
     result: dict[int, list[int]] = {number: [] for number in ids}
-    for number, value in connection.execute(query):
-        result[number].append(value)
+    for number, value in pairs:
+        if value in seen:
+            result[number].append(value)
     return {number: tuple(found) for number, found in result.items()}
 
 
+def _seen_values(connection: Connection, snapshot: Snapshot, values: set[int]) -> set[int]:
+    """Keep the values that may be seen."""
+    seen: set[int] = set()
+    for part in chunks(values):
+        rows = snapshot.rows("value")
+        here = rows.column("id").in_(part) & rows.alive & snapshot.visible(rows)
+        seen |= set(connection.execute(select(rows.column("id")).where(here)).scalars())
+    return seen
+
+
 def _shares(
-    connection: Connection, snapshot: Snapshot, records: Sequence[Record]
+    connection: Connection, snapshot: Snapshot, kind: ObjectType, rows: Sequence[Sequence[Any]]
 ) -> dict[int, dict[str, int]]:
     """Read with whom objects are shared, for their owner and for administrators."""
     principal = snapshot.principal
-    kind = records[0].kind
-    ids = [
-        record.id
-        for record in records
-        if principal.is_admin or record.owner_id == principal.user_id
-    ]
+    ids = [row[0] for row in rows if principal.is_admin or row[_OWNER] == principal.user_id]
     if not ids or kind.rights_from:
         return {}
     query = (

@@ -75,7 +75,9 @@ def ordering(snapshot: Snapshot, rows: Rows, names: Sequence[str]) -> tuple[Key,
             return tuple(keys)
         column, may_be_null = _column(snapshot, rows, plain.split("__"), name)
         keys.append(Key(name, column, name.startswith("-"), may_be_null))
-    return (*keys, Key("id", rows.column("id"), descending=False, may_be_null=False))
+    # in the direction of the key before it, so that one index can give the whole order
+    descending = bool(keys) and keys[-1].descending
+    return (*keys, Key("id", rows.column("id"), descending, may_be_null=False))
 
 
 def _column(
@@ -185,8 +187,9 @@ def _after(key: Key, value: Any) -> ColumnElement[bool]:
     if value is None:
         return key.column.is_not(None) if key.descending else false()
     if key.descending:
-        return key.column < value
-    larger = key.column > value
+        smaller: ColumnElement[bool] = key.column < value
+        return smaller
+    larger: ColumnElement[bool] = key.column > value
     return or_(larger, key.column.is_(None)) if key.may_be_null else larger
 
 

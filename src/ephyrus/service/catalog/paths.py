@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sqlalchemy import ColumnElement, FromClause, or_, select, true
 
 from ephyrus.service.catalog import permalinks, tagged
+from ephyrus.service.catalog.driving import Drive
 from ephyrus.service.catalog.lookups import ALIASES, NAMES, Column, apply, refused
 from ephyrus.service.catalog.snapshots import Rows, Snapshot
 from ephyrus.service.errors import ServiceError
@@ -34,11 +35,14 @@ class Path:
         Style of ids.
     key : str
         Name of the filter as it was sent.
+    drive : Drive or None
+        What decides on the way from parents to objects.
     """
 
     snapshot: Snapshot
     style: str
     key: str
+    drive: Drive | None = None
 
 
 def condition(path: Path, rows: Rows, tokens: tuple[str, ...], text: str) -> Condition:
@@ -84,7 +88,10 @@ def condition(path: Path, rows: Rows, tokens: tuple[str, ...], text: str) -> Con
     if name in tagged.KINDS and rows.kind.category == "electrophysiology":
         return tagged.by_text(path, rows, name, _lookup(path, name, rest, "icontains"), text)
     routes = _routes(rows.kind.name, name)
+    if len(routes) == 1:
+        return condition(path, rows, (*routes[0], *rest), text)
     if routes:
+        path = replace(path, drive=None)
         return or_(*(condition(path, rows, (*route, *rest), text) for route in routes))
     raise refused(path.key, f"names {name!r}, which a {rows.kind.name} does not have")
 
@@ -191,6 +198,8 @@ def _through_parent(
         _seen(path, above), condition(path, above, rest, text)
     )
     if links is None:
+        if path.drive is not None and path.drive.rows is rows:
+            return path.drive.among(own, above, wanted)
         return own.in_(wanted)
     children = select(links.c[f"{rows.kind.name}_id"]).where(
         holds, links.c[f"{parent.name}_id"].in_(wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, union_a
 from sqlalchemy import select as sql_select
 
 from ephyrus.service.catalog import rights
-from ephyrus.service.catalog.loading import chunks, complete, record_of, statement
+from ephyrus.service.catalog.driving import Drive
+from ephyrus.service.catalog.loading import chunks, records_of, statement
 from ephyrus.service.catalog.ordering import Key, behind, cursor, ordering
 from ephyrus.service.catalog.query import ListQuery
 from ephyrus.service.catalog.records import FULL, ArrayRow, Detail, Page, Record
@@ -87,8 +89,7 @@ def _one(
     row = connection.execute(statement(rows).where(rows.column("id") == number, rows.alive)).first()
     if row is None:
         raise rights.absent(kind, number)
-    (record,) = complete(connection, snapshot, rows.kind, [record_of(rows.kind, row)], detail)
-    return record
+    return records_of(connection, snapshot, rows.kind, [row], detail)[0]
 
 
 def get_many(
@@ -114,8 +115,8 @@ def get_many(
         query = statement(rows).where(
             rows.column("id").in_(ids), rows.alive, snapshot.visible(rows)
         )
-        found = [record_of(rows.kind, row) for row in connection.execute(query)]
-        for record in complete(connection, snapshot, rows.kind, found, detail):
+        found = connection.execute(query).all()
+        for record in records_of(connection, snapshot, rows.kind, found, detail):
             result[record.id] = record
     return result
 
@@ -157,31 +158,65 @@ def select(
     snapshot = Snapshot.of(connection, principal, query.at_time)
     rows = snapshot.rows(kind)
     keys = ordering(snapshot, rows, query.order_by)
-    where = conditions(connection, snapshot, rows, query)
-    base = statement(rows)
-    width = len(base.selected_columns)
-    chosen = base.add_columns(*(key.column for key in keys[:-1])).where(*where)
-    chosen = _spaced(rows, query, keys, chosen, where)
-    chosen = chosen.order_by(*(key.clause() for key in keys))
+    drive = Drive(connection, rows)
+    where = conditions(connection, snapshot, rows, query, drive)
+    chosen = _spaced(rows, query, keys, sql_select(rows.column("id")).where(*where), where)
     if query.cursor is not None:
         chosen = chosen.where(behind(keys, query.cursor))
-    elif query.offset:
+    chosen = _ordered(chosen, keys, gather=drive.is_narrow)
+    if query.offset:
         chosen = chosen.offset(query.offset)
-    found = connection.execute(chosen.limit(query.max_results + 1)).all()
+    found, width = _rows(
+        connection, snapshot, kind, chosen.limit(query.max_results + 1), query.order_by
+    )
     has_more = len(found) > query.max_results
     found = found[: query.max_results]
-    records = complete(
-        connection,
-        snapshot,
-        rows.kind,
-        [record_of(rows.kind, row[:width]) for row in found],
-        detail,
-    )
+    records = records_of(connection, snapshot, rows.kind, [row[:width] for row in found], detail)
     following = None
     if has_more and found:
         following = cursor(keys, [*found[-1][width:], found[-1][0]])
     total = _total(connection, rows, query, keys, where, len(found), has_more=has_more)
     return Page(records, query.offset, has_more, total, following)
+
+
+def _ordered(chosen: Select[Any], keys: Sequence[Key], *, gather: bool) -> Select[Any]:
+    """Sort ids that are chosen.
+
+    They are gathered before that if they are few: else the database may follow the order of the
+    list through all objects to find them.
+    """
+    if not gather:
+        return chosen.order_by(*(key.clause() for key in keys))
+    named = [key.column.label(f"key_{place}") for place, key in enumerate(keys)]
+    found = chosen.add_columns(*named).cte("found").prefix_with("MATERIALIZED")
+    sorted_by = [
+        replace(key, column=found.c[f"key_{place}"]).clause() for place, key in enumerate(keys)
+    ]
+    return sql_select(found.c.id).order_by(*sorted_by)
+
+
+def _rows(
+    connection: Connection,
+    snapshot: Snapshot,
+    kind: str,
+    chosen: Select[Any],
+    order_by: Sequence[str],
+) -> tuple[Sequence[Any], int]:
+    """Read the rows of ids that are chosen, with the keys of the order behind `width` columns.
+
+    The ids are chosen first, since it is these that are sorted and passed over then, and not
+    whole rows.
+    """
+    rows = snapshot.rows(kind)
+    keys = ordering(snapshot, rows, order_by)
+    base = statement(rows)
+    query = base.add_columns(*(key.column for key in keys[:-1])).where(
+        rows.column("id").in_(chosen)
+    )
+    if not rows.is_present:
+        query = query.where(rows.alive)
+    found = connection.execute(query.order_by(*(key.clause() for key in keys))).all()
+    return found, len(base.selected_columns)
 
 
 def _spaced(
@@ -230,7 +265,7 @@ def select_ids(
     """
     snapshot = Snapshot.of(connection, principal, query.at_time)
     rows = snapshot.rows(kind)
-    where = conditions(connection, snapshot, rows, query)
+    where = conditions(connection, snapshot, rows, query, Drive(connection, rows))
     chosen = sql_select(rows.column("id")).where(*where).order_by(rows.column("id"))
     return list(connection.execute(chosen).scalars())
 

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from ephyrus.service.accounts import groups, users
 from ephyrus.service.accounts.tables import GROUP, USER
@@ -112,7 +122,7 @@ def _own_levels(
     for number, owner, safety in connection.execute(query):
         level = shared.get(number, NONE)
         if principal.is_anonymous:
-            level = READ if safety == 1 and snapshot.anonymous_read else NONE
+            level = max(level, READ if safety == 1 and snapshot.anonymous_read else NONE)
         elif owner == principal.user_id:
             level = OWN
         elif safety == 1 or (safety == 2 and owner in principal.friends):
@@ -125,11 +135,11 @@ def _shared_levels(
     connection: Connection, principal: Principal, kind: str, ids: set[int]
 ) -> dict[int, int]:
     """Give the levels of direct shares."""
-    if principal.is_anonymous:
-        return {}
-    who = [SHARES.c.user_id == principal.user_id]
+    who = [] if principal.is_anonymous else [SHARES.c.user_id == principal.user_id]
     if principal.groups:
         who.append(SHARES.c.group_id.in_(sorted(principal.groups)))
+    if not who:
+        return {}
     query = select(SHARES.c.object_id, SHARES.c.level).where(
         SHARES.c.type == kind, SHARES.c.object_id.in_(ids), or_(*who)
     )
@@ -239,7 +249,7 @@ def acl(connection: Connection, principal: Principal, kind: str, number: int) ->
         own = principal.username
         shared = _shared_levels(connection, principal, kind, {number})
         safety = _safety(connection, kind, number)
-        return Acl(safety, {own: shared[number]} if number in shared else {}, {})
+        return Acl(safety, {own: shared[number]} if own and number in shared else {}, {})
     return _acl(connection, kind, number)
 
 
@@ -257,7 +267,7 @@ def _acl(connection: Connection, kind: str, number: int) -> Acl:
         SHARES, USER, USER.c.id == SHARES.c.user_id
     )
     teams = select(GROUP.c.name, SHARES.c.level).join_from(
-        SHARES, GROUP, GROUP.c.id == SHARES.c.group_id
+        SHARES, GROUP, and_(GROUP.c.id == SHARES.c.group_id, GROUP.c.is_link.is_(False))
     )
     return Acl(
         _safety(connection, kind, number),
@@ -400,7 +410,9 @@ def _apply(
             )
         for column, wanted in shares.items():
             here = and_(SHARES.c.type == kind, SHARES.c.object_id.in_(part))
-            connection.execute(delete(SHARES).where(here, SHARES.c[column].is_not(None)))
+            connection.execute(
+                delete(SHARES).where(here, SHARES.c[column].is_not(None), ~_of_link())
+            )
             rows = [
                 {"type": kind, "object_id": number, column: who, "level": each}
                 for number in part
@@ -408,6 +420,12 @@ def _apply(
             ]
             if rows:
                 connection.execute(insert(SHARES), rows)
+
+
+def _of_link() -> ColumnElement[bool]:
+    """Give the condition that a share is that of a share link, which is ended elsewhere."""
+    groups_of_links = select(GROUP.c.id).where(GROUP.c.is_link)
+    return and_(SHARES.c.group_id.is_not(None), SHARES.c.group_id.in_(groups_of_links))
 
 
 def inherit(connection: Connection, source: tuple[str, int], kind: str, ids: list[int]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, and_, false, func, or_
 from sqlalchemy import select as sql_select
 
 from ephyrus.service.accounts.tables import USER
 from ephyrus.service.catalog import tagged
+from ephyrus.service.catalog.driving import Drive
 from ephyrus.service.catalog.lookups import Column, apply, refused, split_list
 from ephyrus.service.catalog.paths import Path, condition
 from ephyrus.service.catalog.query import ListQuery
@@ -23,7 +25,7 @@ _MOST_USER = 2**63 - 1
 
 
 def conditions(
-    connection: Connection, snapshot: Snapshot, rows: Rows, query: ListQuery
+    connection: Connection, snapshot: Snapshot, rows: Rows, query: ListQuery, drive: Drive
 ) -> list[Condition]:
     """Make all conditions of a list request.
 
@@ -37,6 +39,8 @@ def conditions(
         Rows of the list.
     query : ListQuery
         What is asked for.
+    drive : Drive
+        Decides on the way.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def conditions(
     result = [rows.alive, snapshot.visible(rows)]
     style = id_style(connection)
     for key, text in query.filters:
-        result.append(_filter(Path(snapshot, style, key), rows, text))
+        result.append(_filter(Path(snapshot, style, key, drive), rows, text))
     result.extend(tagged.by_words(snapshot, rows, query.search))
     return result
 
@@ -64,6 +68,7 @@ def _filter(path: Path, rows: Rows, text: str) -> Condition:
         name = name[marked.end() :]
     if name.startswith("n__"):
         name, is_excluded = name[3:], True
+        path = replace(path, drive=None)
     marked = _PREFIX.match(name)
     if marked:
         name = name[marked.end() :]

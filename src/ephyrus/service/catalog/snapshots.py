@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -64,9 +66,18 @@ class Rows:
         return self.table.c[name]
 
 
-@dataclass(frozen=True, slots=True)
+@cache
+def _alias(table: Table, place: int) -> FromClause:
+    """Give the name of its own that a table has at a place: making one takes long."""
+    del place
+    return table.alias()
+
+
+@dataclass(slots=True)
 class Snapshot:
     """The state of all objects at a time, as a principal may see it.
+
+    Each table that it gives has another name, so that all can be in one statement.
 
     Parameters
     ----------
@@ -81,6 +92,7 @@ class Snapshot:
     principal: Principal
     at_time: datetime | None = None
     anonymous_read: bool = True
+    _used: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     @classmethod
     def of(
@@ -94,9 +106,9 @@ class Snapshot:
         """Give the rows of a type under a name of their own."""
         kind = TYPES[kind] if isinstance(kind, str) else kind
         if self.at_time is None:
-            table = TABLES[kind.name].alias()
+            table = self._named(TABLES[kind.name])
             return Rows(kind, table, table.c.current_state != DELETED, is_present=True)
-        table = VERSIONS[kind.name].alias()
+        table = self._named(VERSIONS[kind.name])
         return Rows(kind, table, self._holds(table), is_present=False)
 
     def links(self, kind: ObjectType, parent: Parent) -> tuple[FromClause, Condition]:
@@ -122,29 +134,39 @@ class Snapshot:
         """
         if rows.kind.rights_from:
             parent = field_parent(rows.kind, rows.kind.rights_from)
-            table = TABLES[parent.type].alias()
+            table = self._named(TABLES[parent.type])
             above = Rows(TYPES[parent.type], table, true(), is_present=True)
             inner = self.by_holder(above, make)
             return rows.column(f"{parent.name}_id").in_(select(table.c.id).where(inner))
         if rows.is_present:
             return make(rows.table, rows.kind)
-        present = TABLES[rows.kind.name].alias()
+        present = self._named(TABLES[rows.kind.name])
         return rows.column("id").in_(select(present.c.id).where(make(present, rows.kind)))
 
     def shared(self, table: FromClause, kind: ObjectType, *, level: int = 1) -> Condition:
         """Give the condition that an object is shared with the principal directly."""
-        who: list[Condition] = [SHARES.c.user_id == self.principal.user_id]
+        who: list[Condition] = []
+        if not self.principal.is_anonymous:
+            who.append(SHARES.c.user_id == self.principal.user_id)
         if self.principal.groups:
             who.append(SHARES.c.group_id.in_(sorted(self.principal.groups)))
         objects = select(SHARES.c.object_id).where(
-            SHARES.c.type == kind.name, SHARES.c.level >= level, or_(*who)
+            SHARES.c.type == kind.name, SHARES.c.level >= level, or_(false(), *who)
         )
         return table.c.id.in_(objects)
+
+    def _named(self, table: Table) -> FromClause:
+        """Give a table under a name that is not used yet."""
+        place = self._used[table.name]
+        self._used[table.name] += 1
+        return _alias(table, place)
 
     def _readable(self, table: FromClause, kind: ObjectType) -> Condition:
         """Give the condition that an object with rights of its own may be read."""
         if self.principal.is_anonymous:
-            return table.c.safety_level == 1 if self.anonymous_read else false()
+            public = table.c.safety_level == 1 if self.anonymous_read else false()
+            # who holds a share link belongs to its group, and is nobody else
+            return or_(public, self.shared(table, kind)) if self.principal.groups else public
         ways = [table.c.owner_id == self.principal.user_id, table.c.safety_level == 1]
         if self.principal.friends:
             friends = table.c.owner_id.in_(sorted(self.principal.friends))
@@ -153,7 +175,7 @@ class Snapshot:
 
     def _dated(self, table: Table) -> tuple[FromClause, Condition]:
         """Give a table of relations and what rows of it hold at the time."""
-        named = table.alias()
+        named = self._named(table)
         return named, named.c.ends_at.is_(None) if self.at_time is None else self._holds(named)
 
     def _holds(self, table: FromClause) -> Condition:

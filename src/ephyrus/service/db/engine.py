@@ -233,6 +233,7 @@ def _postgres_engine(url: Any, settings: Settings) -> Engine:
         "lock_timeout": round(settings.lock_seconds * 1000),
         "idle_in_transaction_session_timeout": 600_000,
         "timezone": "UTC",
+        "jit": "off",  # queries are short
     }
     return create_engine(
         url.set(drivername="postgresql+psycopg"),

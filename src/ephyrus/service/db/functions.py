@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean
+from sqlalchemy import Boolean, ColumnElement, Integer
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 __all__ = ["contains", "matches"]
 
 
-class contains(FunctionElement[bool]):  # noqa: N801 (is called like a function)
-    """Text holds another text, by code points: ``contains(column, text)``."""
+class _position(FunctionElement[int]):  # noqa: N801 (is called like a function)
+    """Where a text holds another one, from 1; 0: nowhere."""
 
-    type = Boolean()
+    type = Integer()
     inherit_cache = True
+
+
+def contains(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    """Make the condition that a text holds another one, by code points."""
+    return _position(column, text) > 0
 
 
 class matches(FunctionElement[bool]):  # noqa: N801
@@ -25,16 +30,16 @@ class matches(FunctionElement[bool]):  # noqa: N801
     inherit_cache = True
 
 
-@compiles(contains)
-def _contains(element: contains, compiler: Any, **options: Any) -> str:
+@compiles(_position)
+def _instr(element: _position, compiler: Any, **options: Any) -> str:
     """Spell it for SQLite."""
-    return f"(instr({compiler.process(element.clauses, **options)}) > 0)"
+    return f"instr({compiler.process(element.clauses, **options)})"
 
 
-@compiles(contains, "postgresql")
-def _contains_postgresql(element: contains, compiler: Any, **options: Any) -> str:
+@compiles(_position, "postgresql")
+def _strpos(element: _position, compiler: Any, **options: Any) -> str:
     """Spell it for PostgreSQL."""
-    return f"(strpos({compiler.process(element.clauses, **options)}) > 0)"
+    return f"strpos({compiler.process(element.clauses, **options)})"
 
 
 @compiles(matches)

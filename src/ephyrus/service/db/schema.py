@@ -125,7 +125,7 @@ def _object_table(kind: ObjectType) -> Table:
         Column("safety_level", SmallInteger(), nullable=False),
         Column("current_state", SmallInteger(), nullable=False),
         Column("date_created", MOMENT, nullable=False),
-        Column("last_modified", MOMENT, nullable=False, index=True),
+        Column("last_modified", MOMENT, nullable=False),
         Column("recording_id", ID, ForeignKey("recording.id"), index=True),
         *_value_columns(kind),
         *references,
@@ -136,8 +136,9 @@ def _object_table(kind: ObjectType) -> Table:
     for column in (*references, *arrays):
         Index(None, column)
     Index(None, table.c.guid)
+    Index(None, table.c.last_modified, table.c.id)
     if "name" in table.c:
-        Index(None, table.c.name)
+        Index(None, table.c.name, table.c.id)
     return table
 
 

@@ -88,19 +88,20 @@ class Nursery:
 
     def _begin(self, number: int, report: socket.socket) -> None:
         """Make the process of a task."""
+        nursery = os.getpid()
         process = os.fork()
         if process == 0:
-            self._become(report)
+            self._become(report, nursery)
         with suppress(OSError):  # the child does it too: whoever is first
             os.setpgid(process, process)
         self._tasks[process] = Task(number, report)
 
-    def _become(self, report: socket.socket) -> NoReturn:
+    def _become(self, report: socket.socket, nursery: int) -> NoReturn:
         """Do a task in the process that was made for it, and end."""
         code = 1
         try:
             os.setpgid(0, 0)
-            _end_with_parent()
+            _end_with(nursery)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for task in self._tasks.values():
@@ -129,11 +130,13 @@ class Nursery:
                 frames.send(task.report, frames.ENDING, ending)
 
 
-def _end_with_parent() -> None:
+def _end_with(nursery: int) -> None:
     """Have the system end this process when the nursery dies, where it can (Linux)."""
     if sys.platform == "linux":
         set_death_signal = 1  # PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != nursery:  # it died before
+            os._exit(1)
 
 
 def _kill(process: int) -> None:

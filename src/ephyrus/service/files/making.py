@@ -32,9 +32,6 @@ __all__ = [
     "upload_facts",
 ]
 
-_TOPS = {"block", "section", "document", "segment", "analogsignal", "spiketrain"}
-
-
 class Failed(EphyrusError):
     """A job that cannot succeed, however often it is tried; the message says why.
 
@@ -64,14 +61,18 @@ class Taken:
         self._keys: list[str] = []
 
     def adopt(self, path: Path) -> str:
-        """Take over a file; gives its key."""
-        key = self._store.adopt(path)
+        """Take over a file; gives its key. It is durable after `settle`."""
+        key = self._store.adopt(path, settled=False)
         self._keys.append(key)
         return key
 
     def note(self, key: str) -> None:
         """Count a file in that was taken over already."""
         self._keys.append(key)
+
+    def settle(self) -> None:
+        """Make all durable."""
+        self._store.settle(self._keys)
 
     def discard(self) -> None:
         """Remove what was taken over."""
@@ -89,6 +90,7 @@ def taking(workshop: Workshop) -> Iterator[Taken]:
     taken = Taken(workshop.store)
     try:
         yield taken
+        taken.settle()
     except BaseException:
         taken.discard()
         raise
@@ -173,9 +175,16 @@ def _tops(objects: list[NewObject], ids: Mapping[Any, int]) -> dict[str, list[in
     """Give the ids of the objects that stand at the top of what was made."""
     tops: dict[str, list[int]] = {}
     for each in objects:
-        if each.type in _TOPS and not any(each.parents.values()):
+        if _is_top(each):
             tops.setdefault(each.type, []).append(ids[each.key])
     return tops
+
+
+def _is_top(made: NewObject) -> bool:
+    """Tell whether an object belongs to no other of those that were made."""
+    above = made.parents.get("parent_section"), made.parents.get("document")
+    is_below = any(key is not None and not isinstance(key, Existing) for key in above)
+    return made.type in ("block", "document") or (made.type == "section" and not is_below)
 
 
 def _counted(objects: Iterable[NewObject]) -> str:

@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -76,8 +76,14 @@ class ArrayStore(Protocol):
     def create(self) -> NewFile:
         """Begin a file under a new key."""
 
-    def adopt(self, path: Path) -> str:
-        """Take over a finished local file, which is gone afterwards; gives its key."""
+    def adopt(self, path: Path, *, settled: bool = True) -> str:
+        """Take over a finished local file, which is gone afterwards; gives its key.
+
+        With ``settled=False`` it is durable only after `settle`: many at once cost less.
+        """
+
+    def settle(self, keys: Iterable[str]) -> None:
+        """Make files durable that were taken over without that."""
 
     def source(self, key: str) -> ByteSource:
         """Open a file for reading; raises `FileNotFoundError` if there is none."""
@@ -181,7 +187,7 @@ class NewFolderFile(_Discarded):
 
 
 class FolderStore:
-    """Files in a folder, spread over two levels of folders by the beginning of their keys.
+    """Files in a folder, spread over 256 folders by the beginning of their keys.
 
     Parameters
     ----------
@@ -198,7 +204,7 @@ class FolderStore:
         """Begin a file under a new key."""
         return NewFolderFile(self)
 
-    def adopt(self, path: Path) -> str:
+    def adopt(self, path: Path, *, settled: bool = True) -> str:
         """Take over a finished local file, which is gone afterwards; gives its key.
 
         A file of the same file system is moved, any other copied.
@@ -214,26 +220,34 @@ class FolderStore:
             path.unlink()
             return new.key
         try:
-            _synced(place)
-            self.take(place, key)
+            if settled:
+                _synced(place)
+            self.take(place, key, settled=settled)
         except BaseException:
             place.unlink(missing_ok=True)
             raise
         return key
 
-    def take(self, path: Path, key: str) -> None:
+    def settle(self, keys: Iterable[str]) -> None:
+        """Make files durable that were taken over without that."""
+        paths = [self._path(key) for key in keys]
+        for path in paths:
+            _synced(path)
+        for folder in {path.parent for path in paths}:
+            _synced_folder(folder)
+
+    def take(self, path: Path, key: str, *, settled: bool = True) -> None:
         """Give a durable file of the folder for unfinished ones its final place."""
         place = self._path(key)
-        is_new = not place.parent.is_dir()
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not place.parent.is_dir():
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _synced_folder(self.root)
         now = time.time()
         os.utime(path, (now, now))  # its age counts from here
         path.chmod(0o400)
         path.rename(place)
-        _synced_folder(place.parent)
-        if is_new:
-            _synced_folder(place.parent.parent)
-            _synced_folder(self.root)
+        if settled:
+            _synced_folder(place.parent)
 
     def source(self, key: str) -> PreadSource:
         """Open a file for reading; raises `FileNotFoundError` if there is none."""
@@ -254,7 +268,7 @@ class FolderStore:
     def keys(self, *, older_than: float = 0.0) -> Iterator[str]:
         """List the files that were finished more than `older_than` seconds ago."""
         latest = time.time() - older_than
-        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]")):
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
             for path in sorted(folder.iterdir()):
                 if KEY.fullmatch(path.name) and _modified(path) <= latest:
                     yield path.name
@@ -271,7 +285,7 @@ class FolderStore:
 
     def _path(self, key: str) -> Path:
         _checked(key)
-        return self.root / key[:2] / key[2:4] / key
+        return self.root / key[:2] / key
 
 
 def _modified(path: Path) -> float:
@@ -373,13 +387,16 @@ class ObjectStore:
         key = _new_key()
         return NewObject(self._store, self._path(key), key)
 
-    def adopt(self, path: Path) -> str:
+    def adopt(self, path: Path, *, settled: bool = True) -> str:
         """Send a finished local file, which is removed afterwards; gives its key."""
         with path.open("rb") as source, self.create() as new:
             shutil.copyfileobj(source, new, COPIED)
             new.commit()
         path.unlink()
         return new.key
+
+    def settle(self, keys: Iterable[str]) -> None:
+        """Objects are durable when they are there."""
 
     def source(self, key: str) -> ObjectSource:
         """Open an object for reading; raises `FileNotFoundError` if there is none."""
@@ -414,4 +431,4 @@ class ObjectStore:
 
     def _path(self, key: str) -> str:
         _checked(key)
-        return f"{key[:2]}/{key[2:4]}/{key}"
+        return f"{key[:2]}/{key}"

@@ -108,13 +108,13 @@ class _Mapping:
         recording, info = self.recording, self.recording.blocks[number]
         key, many = f"block:{number}", len(recording.blocks) > 1
         held = None if self.held is None else self.held.blocks[number]
-        section = "recording"
+        tags = self.tags["recording"]
         if info.annotations:
-            section = key
             title = info.name or (f"block {number}" if many else "block")
             yield from self._section(
                 key, title, info.annotations, parent="section:recording", odml_type="block"
             )
+            tags += self.tags[key]
         name = info.name or (f"{self.name} {number}" if many else self.name)
         yield NewObject(
             "block",
@@ -126,8 +126,8 @@ class _Mapping:
                 "filedatetime": info.rec_datetime,
                 "index": number,
             },
-            parents={"section": f"section:{section}"},
-            tags=self.tags["recording"] + (self.tags[key] if section == key else ()),
+            parents={"section": "section:recording"},
+            tags=tags,
         )
         segments = [at for at, each in enumerate(recording.segments) if each.block == number]
         yield from self._channels(number, segments)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ephyrus.errors import Cancelled, EphyrusError
 from ephyrus.recording import Progress
-from ephyrus.service.catalog.bulk import insert_tree, remove_recording, replace_recording
+from ephyrus.service.catalog.bulk import insert_tree
+from ephyrus.service.catalog.recordings import remove_recording, replace_recording
 from ephyrus.service.inplace.catalog import (
     Entry,
     add_entry,

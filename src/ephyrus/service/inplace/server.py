@@ -16,6 +16,8 @@ from typing import Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from ephyrus.service.connection import Connection
+
 __all__ = ["Server", "address_of", "environment_of", "is_loopback", "listening"]
 
 FACTORY = "ephyrus.service.app:from_environment"
@@ -115,6 +117,7 @@ class Server:
             proxy_headers=False,
             server_header=False,
             lifespan="on",
+            http=Connection,
             ws="none",
             timeout_graceful_shutdown=GRACE,
         )

@@ -15,6 +15,7 @@ from ephyrus.service.partial.wanted import Wanted
 __all__ = ["MISSED", "MissedError", "Regular", "Window", "nearest", "resolve", "tidy"]
 
 _SNAP = 1e-6  # of a sample: nearer to a whole index than this is that index
+_EXACT = 2**53  # whole numbers below it are exact as floats, and fit into JSON
 _KEPT = 1e-3  # of a sample: rounding of a time must not move it further
 
 
@@ -92,9 +93,10 @@ class Regular:
         if self.t_start is None or not 0 < self.rate < math.inf:
             return None
         try:
-            return samples_per_unit(self.rate, self.rate_units, self.t_units)
+            k = samples_per_unit(self.rate, self.rate_units, self.t_units)
         except ValueError:
             return None
+        return k if k > 0 else None
 
 
 def nearest(x: float) -> int:
@@ -128,8 +130,8 @@ def tidy(value: float, like: float | None = None, *, step: float = math.inf) -> 
     rounded = float(f"{value:.12g}")
     if abs(rounded - value) > _KEPT * step:
         rounded = value
-    if like is not None and rounded.is_integer() and float(like).is_integer():
-        return int(rounded)
+    if like is not None and abs(rounded) < _EXACT and rounded.is_integer():
+        return int(rounded) if float(like).is_integer() else rounded
     return rounded
 
 
@@ -245,4 +247,5 @@ def _time(axis: Regular, index: int, k: float | None) -> float | None:
         return None
     if index == 0:
         return axis.t_start
-    return tidy(axis.t_start + index / k, axis.t_start, step=1 / k)
+    time = axis.t_start + index / k
+    return tidy(time, axis.t_start, step=1 / k) if math.isfinite(time) else None

@@ -19,14 +19,8 @@ def route_table() -> RouteTable:
         All routes of the service.
     """
     # imported here: the modules of the handlers import their helpers from this package
-    from importlib.util import find_spec
-
-    from ephyrus.service.routes import object_routes, operations
+    from ephyrus.service.routes import accounts, data, files, object_routes, operations
     from ephyrus.service.routes.table import RouteTable
 
-    routes = [*object_routes.ROUTES, *operations.ROUTES]
-    for name in ("accounts", "data", "files"):
-        if find_spec(f"ephyrus.service.routes.{name}") is not None:
-            module = __import__(f"ephyrus.service.routes.{name}", fromlist=["ROUTES"])
-            routes += module.ROUTES
-    return RouteTable(routes)
+    modules = (object_routes, data, files, accounts, operations)
+    return RouteTable(route for module in modules for route in module.ROUTES)

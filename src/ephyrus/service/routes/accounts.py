@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ephyrus.service.routes.account import administration, login, oidc, own
+from ephyrus.service.routes.account import administration, links, login, oidc, own
 from ephyrus.service.routes.account.fields import Field, schema
 from ephyrus.service.routes.table import Parameter, Route
 
@@ -279,5 +279,36 @@ _GROUPS = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*_LOGIN, *_OWN, *_USERS, *_GROUPS)
+_LINKS = (
+    _read("account.links", "/account/links", links.list_links, "List one's own share links."),
+    _write(
+        "account.links.make",
+        "POST",
+        "/account/links",
+        links.make_link,
+        "Make a share link to an object and what lies below it; its address is shown once.",
+        fields=links.LINK_FIELDS,
+        created=True,
+    ),
+    _write(
+        "account.links.revoke",
+        "DELETE",
+        "/account/links/{id}",
+        links.revoke_link,
+        "Withdraw a share link.",
+    ),
+    Route(
+        name="share",
+        method="GET",
+        path="/share/{secret}",
+        handler=links.open_link,
+        summary="Follow a share link.",
+        description="Programs may send its secret as the header X-Share-Link instead.",
+        access="open",
+        responses={303: "To the object.", 404: "The link has expired or was withdrawn."},
+        tag=_TAG,
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (*_LOGIN, *_OWN, *_USERS, *_GROUPS, *_LINKS)
 """All addresses of accounts."""

@@ -135,12 +135,16 @@ def selection(
     *,
     message_type: str = "",
     text: str = "",
-    offset: int = 0,
+    offset: int | None = 0,
     status: int = 200,
     headers: Headers | None = None,
     **extra: Any,
 ) -> Answer:
-    """Make an answer that shows objects, which have been presented before."""
+    """Make an answer that shows objects, which have been presented before.
+
+    `offset` is the position of the first one in the selection; None: it is not known.
+    """
+    last = None if offset is None or not items else offset + len(items) - 1
     return message(
         call,
         message_type or ("object_selected" if items else "no_objects_found"),
@@ -149,7 +153,7 @@ def selection(
         headers=headers,
         objects_selected=len(items),
         selected=items,
-        selected_range=[offset, offset + len(items) - 1] if items else None,
+        selected_range=None if last is None else [offset, last],
         **extra,
     )
 
@@ -225,7 +229,7 @@ def present(record: Record, shown: Shown, facts: Facts | None = None) -> dict[st
 
 def moment_text(moment: datetime | None) -> str | None:
     """Write a time as clients know it."""
-    return None if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S")
+    return None if moment is None else moment.isoformat(" ", "seconds")
 
 
 def _fields(record: Record, shown: Shown, facts: Facts) -> dict[str, Any]:

@@ -306,7 +306,6 @@ def _sent(
         **cache_headers(tag, public=is_public),
         "Content-Disposition": _disposition(name),
         "Accept-Ranges": "bytes",
-        "X-Content-Type-Options": "nosniff",
     }
     start, stop, status = 0, source.size, 200
     if part is not None:
@@ -346,7 +345,6 @@ def _exported(call: Call, row: FileRow) -> StreamAnswer:
         headers={
             "Content-Disposition": _disposition(f"{Path(plain_name(row.name)).stem}.nix"),
             "Cache-Control": "private, no-store",
-            "X-Content-Type-Options": "nosniff",
         },
         length=size,
     )

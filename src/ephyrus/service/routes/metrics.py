@@ -22,11 +22,20 @@ _BUCKETS = (
 
 
 def prepare_workers() -> Path:
-    """Make the folder that several workers keep their numbers in; call it before they start."""
-    folder = os.environ.get(_FOLDER) or tempfile.mkdtemp(prefix="ephyrus-metrics-")
-    os.environ[_FOLDER] = folder
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    return Path(folder)
+    """Make the folder that several workers keep their numbers in; call it before they start.
+
+    Returns
+    -------
+    Path
+        The folder of ``PROMETHEUS_MULTIPROC_DIR``, or a new one that the variable names from now
+        on. Numbers of an earlier run are removed from it.
+    """
+    folder = Path(os.environ.get(_FOLDER) or tempfile.mkdtemp(prefix="ephyrus-metrics-"))
+    os.environ[_FOLDER] = str(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.db"):
+        old.unlink()
+    return folder
 
 
 class Metrics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -118,7 +119,7 @@ def list_objects(call: Call) -> Answer:
     return selection(
         call,
         items,
-        offset=page.offset,
+        offset=page.offset if query.cursor is None else None,
         headers=headers,
         total=page.total,
         first=links.get("first"),
@@ -191,15 +192,15 @@ def read_history(call: Call) -> Answer:
     """Show the versions of an object."""
     kind = kind_of(call)
     call.query.check_names(frozenset({"start_date", "end_date"}))
-    start, end = call.query.one("start_date"), call.query.one("end_date")
+    start, end = _date(call, "start_date"), _date(call, "end_date")
     with call.service.database.reading() as conn:
         versions = history.versions(
             conn,
             call.principal,
             kind.name,
             call.id,
-            start=None if start is None else parse_moment(start),
-            end=None if end is None else parse_moment(end),
+            start=start,
+            end=end,
         )
     items = [
         {
@@ -212,3 +213,16 @@ def read_history(call: Call) -> Answer:
         for each in versions
     ]
     return selection(call, items, text=LIST_TEXT)
+
+
+def _date(call: Call, name: str) -> datetime | None:
+    """Read a time from the query."""
+    text = call.query.one(name)
+    try:
+        return None if text is None else parse_moment(text)
+    except ValueError:
+        raise ServiceError(
+            "wrong_params",
+            f"{name} is {str(text)[:40]!r}; write it as 2026-01-31 12:00:00.",
+            details=name,
+        ) from None

@@ -37,6 +37,7 @@ _WRITE_FAILURES = {
     408: "The body came too slowly.",
     409: "Others may write the object, or it is in use.",
     412: "If-Match names another version.",
+    429: "Too many attempts; wait as long as Retry-After says.",
 }
 _ABOUT = """Objects of electrophysiology, their metadata and their arrays.
 
@@ -207,8 +208,7 @@ def _responses(route: Route, kind: ObjectType | None) -> Schema:
     if route.access != "open":
         failures.update(_USER_FAILURES)
     if route.method != "GET":
-        failures.update(_WRITE_FAILURES)
-        failures.setdefault(403, _USER_FAILURES[403])
+        failures.update(_USER_FAILURES | _WRITE_FAILURES)
     for status in failures:
         made.setdefault(str(status), {"$ref": f"#/components/responses/failure_{status}"})
     return dict(sorted(made.items()))

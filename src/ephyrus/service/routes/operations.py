@@ -11,7 +11,8 @@ import orjson
 from sqlalchemy import func, select
 
 from ephyrus import __version__
-from ephyrus.service.db.schema import JOBS
+from ephyrus.service.accounts.tables import utc_now
+from ephyrus.service.db.schema import JOBS, RECORDINGS
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.partial.params import FORMATS, KINDS
 from ephyrus.service.principals import ANONYMOUS
@@ -92,6 +93,7 @@ def show_versions(call: Call) -> Answer:
             "cascade_objects": settings.cascade_objects,
         },
         description="/openapi.json",
+        documentation="/docs",
     )
 
 
@@ -104,6 +106,7 @@ def show_health(call: Call) -> Answer:
             conn.execute(select(1))
             checks["database"] = {"ok": True, "ms": _ms(started)}
             checks["jobs"] = _job_lag(conn)
+            checks["recordings"] = _recordings(conn)
     except ServiceError as error:
         checks["database"] = {"ok": False, "message": error.message}
     checks["store"] = _store_state(call.service)
@@ -125,8 +128,6 @@ def _ms(started: float) -> float:
 
 def _job_lag(conn: Any) -> dict[str, Any]:
     """Say how much work waits, and for how long the oldest has."""
-    from ephyrus.service.accounts.tables import utc_now
-
     waiting, oldest = conn.execute(
         select(func.count(), func.min(JOBS.c.run_after)).where(
             JOBS.c.state == "waiting", JOBS.c.run_after <= utc_now()
@@ -134,6 +135,12 @@ def _job_lag(conn: Any) -> dict[str, Any]:
     ).one()
     lag = 0.0 if oldest is None else (utc_now() - oldest).total_seconds()
     return {"ok": True, "waiting": waiting, "lag_seconds": round(max(lag, 0.0), 3)}
+
+
+def _recordings(conn: Any) -> dict[str, Any]:
+    """Say how many recordings are shown in place, by their state."""
+    states = select(RECORDINGS.c.state, func.count()).group_by(RECORDINGS.c.state)
+    return {"ok": True, **{str(state): number for state, number in conn.execute(states)}}
 
 
 def _store_state(service: Service) -> dict[str, Any]:
@@ -187,6 +194,17 @@ ROUTES: tuple[Route, ...] = (
         name="service.describe",
         method="GET",
         path="/api",
+        handler=show_versions,
+        summary="Say what the service can do, and its limits.",
+        access="open",
+        inline=True,
+        tag="service",
+        responses={200: "Versions, formats and limits."},
+    ),
+    Route(
+        name="service.root",
+        method="GET",
+        path="/",
         handler=show_versions,
         summary="Say what the service can do, and its limits.",
         access="open",

@@ -13,6 +13,7 @@ from ephyrus.service.arrays.opening import ArrayOpener
 from ephyrus.service.catalog.ids import format_id
 from ephyrus.service.encoders import encode
 from ephyrus.service.errors import ServiceError
+from ephyrus.service.inplace.catalog import recordings
 from ephyrus.service.partial.params import DataRequest
 from ephyrus.service.partial.view import ArrayFacts, View, view
 
@@ -31,7 +32,13 @@ _READ_FOR_WINDOWS = frozenset({"times", "durations"})
 
 def array_opener(service: Service) -> ArrayOpener:
     """Give what opens arrays in this process."""
-    return service.part("arrays", lambda each: ArrayOpener(each.store, each.recordings))
+    return service.part("arrays", _opener)
+
+
+def _opener(service: Service) -> ArrayOpener:
+    # a worker beside others is given no pool: it opens the recordings that the catalog names
+    pool = service.recordings or service.part("recordings", lambda each: recordings(each.database))
+    return ArrayOpener(service.store, pool)
 
 
 def reads_arrays(record: Record, options: Options) -> bool:

@@ -230,10 +230,11 @@ def _last_ids(connection: Connection, *, is_sqlite: bool) -> dict[str, int]:
         return {str(name): int(seq) for name, seq in rows}
     found = {}
     for table in kept_tables():
-        if "id" not in table.c:
+        column = table.autoincrement_column
+        if column is None:
             continue
         sequence = connection.execute(
-            select(func.pg_get_serial_sequence(f'"{table.name}"', "id"))
+            select(func.pg_get_serial_sequence(f'"{table.name}"', column.name))
         ).scalar()
         if sequence is not None:
             row = connection.execute(text(f"SELECT last_value, is_called FROM {sequence}")).one()  # noqa: S608 - the database's own name

@@ -229,16 +229,18 @@ def _fill_in(connection: Connection, table: Table, rows: list[dict[str, Any]]) -
 def _set_last_ids(connection: Connection, last: dict[str, int], *, is_sqlite: bool) -> None:
     """Let ids go on after the last one that was ever given."""
     for table in kept_tables():
-        number = last.get(table.name, 0)
-        if "id" not in table.c:
+        column = table.autoincrement_column
+        if column is None:
             continue
-        highest = connection.execute(select(func.max(table.c.id))).scalar() or 0
-        number = max(number, highest)
+        highest = connection.execute(select(func.max(column))).scalar() or 0
+        number = max(last.get(table.name, 0), highest)
         if not number:
             continue
         if not is_sqlite:
             connection.execute(
-                select(func.setval(func.pg_get_serial_sequence(f'"{table.name}"', "id"), number))
+                select(
+                    func.setval(func.pg_get_serial_sequence(f'"{table.name}"', column.name), number)
+                )
             )
         elif table.dialect_options["sqlite"]["autoincrement"]:
             names = {"name": table.name, "seq": number}

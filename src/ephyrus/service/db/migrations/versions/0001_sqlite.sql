@@ -611,7 +611,7 @@ CREATE TABLE document (
 	CONSTRAINT fk_document_recording_id FOREIGN KEY(recording_id) REFERENCES recording (id)
 );
 CREATE INDEX ix_document_guid ON document (guid);
-CREATE INDEX ix_document_last_modified ON document (last_modified);
+CREATE INDEX ix_document_last_modified_id ON document (last_modified, id);
 CREATE INDEX ix_document_owner_id ON document (owner_id);
 CREATE INDEX ix_document_recording_id ON document (recording_id);
 CREATE TABLE friendship (
@@ -660,8 +660,8 @@ CREATE TABLE recordingchannel (
 	CONSTRAINT fk_recordingchannel_recording_id FOREIGN KEY(recording_id) REFERENCES recording (id)
 );
 CREATE INDEX ix_recordingchannel_guid ON recordingchannel (guid);
-CREATE INDEX ix_recordingchannel_last_modified ON recordingchannel (last_modified);
-CREATE INDEX ix_recordingchannel_name ON recordingchannel (name);
+CREATE INDEX ix_recordingchannel_last_modified_id ON recordingchannel (last_modified, id);
+CREATE INDEX ix_recordingchannel_name_id ON recordingchannel (name, id);
 CREATE INDEX ix_recordingchannel_owner_id ON recordingchannel (owner_id);
 CREATE INDEX ix_recordingchannel_recording_id ON recordingchannel (recording_id);
 CREATE TABLE share_link (
@@ -739,8 +739,8 @@ CREATE TABLE section (
 );
 CREATE INDEX ix_section_document_id ON section (document_id);
 CREATE INDEX ix_section_guid ON section (guid);
-CREATE INDEX ix_section_last_modified ON section (last_modified);
-CREATE INDEX ix_section_name ON section (name);
+CREATE INDEX ix_section_last_modified_id ON section (last_modified, id);
+CREATE INDEX ix_section_name_id ON section (name, id);
 CREATE INDEX ix_section_owner_id ON section (owner_id);
 CREATE INDEX ix_section_parent_section_id ON section (parent_section_id);
 CREATE INDEX ix_section_recording_id ON section (recording_id);
@@ -782,8 +782,8 @@ CREATE TABLE block (
 	CONSTRAINT fk_block_section_id FOREIGN KEY(section_id) REFERENCES section (id)
 );
 CREATE INDEX ix_block_guid ON block (guid);
-CREATE INDEX ix_block_last_modified ON block (last_modified);
-CREATE INDEX ix_block_name ON block (name);
+CREATE INDEX ix_block_last_modified_id ON block (last_modified, id);
+CREATE INDEX ix_block_name_id ON block (name, id);
 CREATE INDEX ix_block_owner_id ON block (owner_id);
 CREATE INDEX ix_block_recording_id ON block (recording_id);
 CREATE INDEX ix_block_section_id ON block (section_id);
@@ -815,8 +815,8 @@ CREATE TABLE datafile (
 	CONSTRAINT fk_datafile_section_id FOREIGN KEY(section_id) REFERENCES section (id)
 );
 CREATE INDEX ix_datafile_guid ON datafile (guid);
-CREATE INDEX ix_datafile_last_modified ON datafile (last_modified);
-CREATE INDEX ix_datafile_name ON datafile (name);
+CREATE INDEX ix_datafile_last_modified_id ON datafile (last_modified, id);
+CREATE INDEX ix_datafile_name_id ON datafile (name, id);
 CREATE INDEX ix_datafile_owner_id ON datafile (owner_id);
 CREATE INDEX ix_datafile_recording_id ON datafile (recording_id);
 CREATE INDEX ix_datafile_section_id ON datafile (section_id);
@@ -852,8 +852,8 @@ CREATE TABLE property (
 	CONSTRAINT fk_property_section_id FOREIGN KEY(section_id) REFERENCES section (id)
 );
 CREATE INDEX ix_property_guid ON property (guid);
-CREATE INDEX ix_property_last_modified ON property (last_modified);
-CREATE INDEX ix_property_name ON property (name);
+CREATE INDEX ix_property_last_modified_id ON property (last_modified, id);
+CREATE INDEX ix_property_name_id ON property (name, id);
 CREATE INDEX ix_property_owner_id ON property (owner_id);
 CREATE INDEX ix_property_recording_id ON property (recording_id);
 CREATE INDEX ix_property_section_id ON property (section_id);
@@ -889,8 +889,8 @@ CREATE TABLE recordingchannelgroup (
 );
 CREATE INDEX ix_recordingchannelgroup_block_id ON recordingchannelgroup (block_id);
 CREATE INDEX ix_recordingchannelgroup_guid ON recordingchannelgroup (guid);
-CREATE INDEX ix_recordingchannelgroup_last_modified ON recordingchannelgroup (last_modified);
-CREATE INDEX ix_recordingchannelgroup_name ON recordingchannelgroup (name);
+CREATE INDEX ix_recordingchannelgroup_last_modified_id ON recordingchannelgroup (last_modified, id);
+CREATE INDEX ix_recordingchannelgroup_name_id ON recordingchannelgroup (name, id);
 CREATE INDEX ix_recordingchannelgroup_owner_id ON recordingchannelgroup (owner_id);
 CREATE INDEX ix_recordingchannelgroup_recording_id ON recordingchannelgroup (recording_id);
 CREATE TABLE segment (
@@ -914,8 +914,8 @@ CREATE TABLE segment (
 );
 CREATE INDEX ix_segment_block_id ON segment (block_id);
 CREATE INDEX ix_segment_guid ON segment (guid);
-CREATE INDEX ix_segment_last_modified ON segment (last_modified);
-CREATE INDEX ix_segment_name ON segment (name);
+CREATE INDEX ix_segment_last_modified_id ON segment (last_modified, id);
+CREATE INDEX ix_segment_name_id ON segment (name, id);
 CREATE INDEX ix_segment_owner_id ON segment (owner_id);
 CREATE INDEX ix_segment_recording_id ON segment (recording_id);
 CREATE TABLE value (
@@ -948,7 +948,7 @@ CREATE TABLE value (
 	CONSTRAINT fk_value_parent_property_id FOREIGN KEY(parent_property_id) REFERENCES property (id)
 );
 CREATE INDEX ix_value_guid ON value (guid);
-CREATE INDEX ix_value_last_modified ON value (last_modified);
+CREATE INDEX ix_value_last_modified_id ON value (last_modified, id);
 CREATE INDEX ix_value_owner_id ON value (owner_id);
 CREATE INDEX ix_value_parent_property_id ON value (parent_property_id);
 CREATE INDEX ix_value_recording_id ON value (recording_id);
@@ -981,8 +981,8 @@ CREATE TABLE analogsignalarray (
 	CONSTRAINT fk_analogsignalarray_signal_id FOREIGN KEY(signal_id) REFERENCES datafile (id)
 );
 CREATE INDEX ix_analogsignalarray_guid ON analogsignalarray (guid);
-CREATE INDEX ix_analogsignalarray_last_modified ON analogsignalarray (last_modified);
-CREATE INDEX ix_analogsignalarray_name ON analogsignalarray (name);
+CREATE INDEX ix_analogsignalarray_last_modified_id ON analogsignalarray (last_modified, id);
+CREATE INDEX ix_analogsignalarray_name_id ON analogsignalarray (name, id);
 CREATE INDEX ix_analogsignalarray_owner_id ON analogsignalarray (owner_id);
 CREATE INDEX ix_analogsignalarray_recording_id ON analogsignalarray (recording_id);
 CREATE INDEX ix_analogsignalarray_recordingchannelgroup_id ON analogsignalarray (recordingchannelgroup_id);
@@ -1017,8 +1017,8 @@ CREATE TABLE epocharray (
 CREATE INDEX ix_epocharray_durations_id ON epocharray (durations_id);
 CREATE INDEX ix_epocharray_guid ON epocharray (guid);
 CREATE INDEX ix_epocharray_labels_id ON epocharray (labels_id);
-CREATE INDEX ix_epocharray_last_modified ON epocharray (last_modified);
-CREATE INDEX ix_epocharray_name ON epocharray (name);
+CREATE INDEX ix_epocharray_last_modified_id ON epocharray (last_modified, id);
+CREATE INDEX ix_epocharray_name_id ON epocharray (name, id);
 CREATE INDEX ix_epocharray_owner_id ON epocharray (owner_id);
 CREATE INDEX ix_epocharray_recording_id ON epocharray (recording_id);
 CREATE INDEX ix_epocharray_segment_id ON epocharray (segment_id);
@@ -1048,8 +1048,8 @@ CREATE TABLE eventarray (
 );
 CREATE INDEX ix_eventarray_guid ON eventarray (guid);
 CREATE INDEX ix_eventarray_labels_id ON eventarray (labels_id);
-CREATE INDEX ix_eventarray_last_modified ON eventarray (last_modified);
-CREATE INDEX ix_eventarray_name ON eventarray (name);
+CREATE INDEX ix_eventarray_last_modified_id ON eventarray (last_modified, id);
+CREATE INDEX ix_eventarray_name_id ON eventarray (name, id);
 CREATE INDEX ix_eventarray_owner_id ON eventarray (owner_id);
 CREATE INDEX ix_eventarray_recording_id ON eventarray (recording_id);
 CREATE INDEX ix_eventarray_segment_id ON eventarray (segment_id);
@@ -1083,8 +1083,8 @@ CREATE TABLE irsaanalogsignal (
 	CONSTRAINT fk_irsaanalogsignal_times_id FOREIGN KEY(times_id) REFERENCES datafile (id)
 );
 CREATE INDEX ix_irsaanalogsignal_guid ON irsaanalogsignal (guid);
-CREATE INDEX ix_irsaanalogsignal_last_modified ON irsaanalogsignal (last_modified);
-CREATE INDEX ix_irsaanalogsignal_name ON irsaanalogsignal (name);
+CREATE INDEX ix_irsaanalogsignal_last_modified_id ON irsaanalogsignal (last_modified, id);
+CREATE INDEX ix_irsaanalogsignal_name_id ON irsaanalogsignal (name, id);
 CREATE INDEX ix_irsaanalogsignal_owner_id ON irsaanalogsignal (owner_id);
 CREATE INDEX ix_irsaanalogsignal_recording_id ON irsaanalogsignal (recording_id);
 CREATE INDEX ix_irsaanalogsignal_recordingchannel_id ON irsaanalogsignal (recordingchannel_id);
@@ -1133,8 +1133,8 @@ CREATE TABLE unit (
 	CONSTRAINT fk_unit_recordingchannelgroup_id FOREIGN KEY(recordingchannelgroup_id) REFERENCES recordingchannelgroup (id)
 );
 CREATE INDEX ix_unit_guid ON unit (guid);
-CREATE INDEX ix_unit_last_modified ON unit (last_modified);
-CREATE INDEX ix_unit_name ON unit (name);
+CREATE INDEX ix_unit_last_modified_id ON unit (last_modified, id);
+CREATE INDEX ix_unit_name_id ON unit (name, id);
 CREATE INDEX ix_unit_owner_id ON unit (owner_id);
 CREATE INDEX ix_unit_recording_id ON unit (recording_id);
 CREATE INDEX ix_unit_recordingchannelgroup_id ON unit (recordingchannelgroup_id);
@@ -1170,8 +1170,8 @@ CREATE TABLE analogsignal (
 );
 CREATE INDEX ix_analogsignal_analogsignalarray_id ON analogsignal (analogsignalarray_id);
 CREATE INDEX ix_analogsignal_guid ON analogsignal (guid);
-CREATE INDEX ix_analogsignal_last_modified ON analogsignal (last_modified);
-CREATE INDEX ix_analogsignal_name ON analogsignal (name);
+CREATE INDEX ix_analogsignal_last_modified_id ON analogsignal (last_modified, id);
+CREATE INDEX ix_analogsignal_name_id ON analogsignal (name, id);
 CREATE INDEX ix_analogsignal_owner_id ON analogsignal (owner_id);
 CREATE INDEX ix_analogsignal_recording_id ON analogsignal (recording_id);
 CREATE INDEX ix_analogsignal_recordingchannel_id ON analogsignal (recordingchannel_id);
@@ -1206,8 +1206,8 @@ CREATE TABLE epoch (
 );
 CREATE INDEX ix_epoch_epocharray_id ON epoch (epocharray_id);
 CREATE INDEX ix_epoch_guid ON epoch (guid);
-CREATE INDEX ix_epoch_last_modified ON epoch (last_modified);
-CREATE INDEX ix_epoch_name ON epoch (name);
+CREATE INDEX ix_epoch_last_modified_id ON epoch (last_modified, id);
+CREATE INDEX ix_epoch_name_id ON epoch (name, id);
 CREATE INDEX ix_epoch_owner_id ON epoch (owner_id);
 CREATE INDEX ix_epoch_recording_id ON epoch (recording_id);
 CREATE INDEX ix_epoch_segment_id ON epoch (segment_id);
@@ -1237,8 +1237,8 @@ CREATE TABLE event (
 );
 CREATE INDEX ix_event_eventarray_id ON event (eventarray_id);
 CREATE INDEX ix_event_guid ON event (guid);
-CREATE INDEX ix_event_last_modified ON event (last_modified);
-CREATE INDEX ix_event_name ON event (name);
+CREATE INDEX ix_event_last_modified_id ON event (last_modified, id);
+CREATE INDEX ix_event_name_id ON event (name, id);
 CREATE INDEX ix_event_owner_id ON event (owner_id);
 CREATE INDEX ix_event_recording_id ON event (recording_id);
 CREATE INDEX ix_event_segment_id ON event (segment_id);
@@ -1274,8 +1274,8 @@ CREATE TABLE spike (
 	CONSTRAINT fk_spike_waveform_id FOREIGN KEY(waveform_id) REFERENCES datafile (id)
 );
 CREATE INDEX ix_spike_guid ON spike (guid);
-CREATE INDEX ix_spike_last_modified ON spike (last_modified);
-CREATE INDEX ix_spike_name ON spike (name);
+CREATE INDEX ix_spike_last_modified_id ON spike (last_modified, id);
+CREATE INDEX ix_spike_name_id ON spike (name, id);
 CREATE INDEX ix_spike_owner_id ON spike (owner_id);
 CREATE INDEX ix_spike_recording_id ON spike (recording_id);
 CREATE INDEX ix_spike_segment_id ON spike (segment_id);
@@ -1313,8 +1313,8 @@ CREATE TABLE spiketrain (
 	CONSTRAINT fk_spiketrain_waveforms_id FOREIGN KEY(waveforms_id) REFERENCES datafile (id)
 );
 CREATE INDEX ix_spiketrain_guid ON spiketrain (guid);
-CREATE INDEX ix_spiketrain_last_modified ON spiketrain (last_modified);
-CREATE INDEX ix_spiketrain_name ON spiketrain (name);
+CREATE INDEX ix_spiketrain_last_modified_id ON spiketrain (last_modified, id);
+CREATE INDEX ix_spiketrain_name_id ON spiketrain (name, id);
 CREATE INDEX ix_spiketrain_owner_id ON spiketrain (owner_id);
 CREATE INDEX ix_spiketrain_recording_id ON spiketrain (recording_id);
 CREATE INDEX ix_spiketrain_segment_id ON spiketrain (segment_id);

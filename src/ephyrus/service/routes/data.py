@@ -1,0 +1,361 @@
+"""Data of datafiles: the second of the two steps to an array."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ephyrus.service.encoders import encode
+from ephyrus.service.encoders.body import Body, Buffer
+from ephyrus.service.encoders.negotiation import accepts, choose_format
+from ephyrus.service.encoders.ranges import ByteRange, requested
+from ephyrus.service.encoders.registry import FORMATS
+from ephyrus.service.encoders.zarr_view import entry as zarr_entry
+from ephyrus.service.errors import ServiceError
+from ephyrus.service.partial.params import DATA_NAMES, DTYPES, DataRequest
+from ephyrus.service.routes import objects, parameters
+from ephyrus.service.routes.answers import Answer, StreamAnswer
+from ephyrus.service.routes.caching import cache_headers, quoted, revalidate
+from ephyrus.service.routes.choices import Wanted, is_heavy, part_of, wanted
+from ephyrus.service.routes.entries import Entry, entry_of, moment_of
+from ephyrus.service.routes.table import Parameter, Route
+
+if TYPE_CHECKING:
+    from ephyrus.service.routes.call import Call, Service
+
+__all__ = ["ROUTES", "requested_part"]
+
+requested_part = part_of
+
+WHOLE_BYTES = 4 * 2**20  # bodies up to this size are made in one go
+INLINE_BYTES = 2 * 2**20  # read from a local file in the event loop: quicker than any thread
+_KNOWN = DATA_NAMES | {"at_time", "q"}
+
+
+async def show_or_send(call: Call) -> Answer | StreamAnswer:
+    """Answer the address of a datafile: its data, or its description."""
+    request = DataRequest.from_query(call.query.pairs, prefer=call.header("prefer"))
+    if not request.asks_data:
+        if "q" in call.query or _names_json(call.header("accept")):
+            return await objects.show(call)
+        entry = await entry_of(call, call.id, moment_of(call))
+        if entry.row is None:
+            return await objects.show(call)
+    return await send_data(call, request)
+
+
+def _names_json(accept: str) -> bool:
+    """Tell whether a client asks for JSON by name, and not for HDF5."""
+    if "application/json" not in accept.lower():
+        return False
+    hdf5 = max(_weight(accept, "application/x-hdf"), _weight(accept, "application/x-hdf5"))
+    json = _weight(accept, "application/json")
+    return json > 0 and json >= hdf5
+
+
+def _weight(accept: str, media_type: str) -> float:
+    return accepts(accept, media_type) if media_type in accept.lower() else 0.0
+
+
+async def data(call: Call) -> Answer | StreamAnswer:
+    """Send the data of a datafile."""
+    request = DataRequest.from_query(call.query.pairs, prefer=call.header("prefer"))
+    return await send_data(call, request)
+
+
+async def send_data(call: Call, request: DataRequest) -> Answer | StreamAnswer:
+    """Send a part of an array."""
+    call.query.check_names(_KNOWN)
+    at_time = moment_of(call)
+    entry = await entry_of(call, call.id, at_time)
+    name = choose_format(request.format, call.header("accept"))
+    row = entry.array
+    tag = quoted(entry.guid, f"{entry.name} {request.normal} {name}")
+    same = revalidate(call, tag, public=entry.is_public)
+    if same is not None:
+        return same
+    headers = cache_headers(tag, public=entry.is_public)
+    if is_heavy(row, request) and not call.is_head:
+        return await _heavy(call, entry, request, name, headers, at_time)
+    if _is_quick(entry, request):
+        return _answer(call, entry, request, name, headers, at_time)
+    return await call.thread(_answer, call, entry, request, name, headers, at_time)
+
+
+def _is_quick(entry: Entry, request: DataRequest) -> bool:
+    """Tell whether so little is read from a local file that a thread would cost more."""
+    row = entry.array
+    if row.location["kind"] != "stored" or request.window is not None or request.bins is not None:
+        return False
+    rows = request.rows(row.shape[0])
+    return _row_bytes(row) * (rows.stop - rows.start) <= INLINE_BYTES
+
+
+def _row_bytes(row: Any) -> int:
+    import numpy as np
+
+    return int(np.dtype(row.dtype).itemsize * np.prod(row.shape[1:], dtype=np.int64))
+
+
+def _answer(
+    call: Call,
+    entry: Entry,
+    request: DataRequest,
+    name: str,
+    headers: dict[str, str],
+    at_time: datetime | None,
+) -> Answer | StreamAnswer:
+    """Make the answer: whole where it is small, else block by block."""
+    found = wanted(call, entry, request, at_time)
+    body = _body(found, request, name)
+    if name != "json":
+        file = f"{entry.name}-S{found.start}-E{found.stop}{body.extension}"
+        headers["Content-Disposition"] = f"attachment; filename={file}"
+    headers |= body.headers
+    coding = body.compressible or bool(request.compress)
+    if body.seekable and not coding:
+        headers["Accept-Ranges"] = "bytes"
+        part = requested(
+            call.headers.get("range"),
+            length=body.length or 0,
+            if_range=call.headers.get("if-range"),
+            etag=headers["ETag"],
+        )
+        if part is not None:
+            return _partial(body, part, headers)
+    if call.is_head or (body.length or found.part.nbytes) > WHOLE_BYTES:
+        return StreamAnswer(
+            blocks=body.blocks(),
+            media_type=body.media_type,
+            headers=headers,
+            length=body.length,
+            coding=coding,
+        )
+    return Answer(body=body.read_all(), media_type=body.media_type, headers=headers, coding=coding)
+
+
+def _body(found: Wanted, request: DataRequest, name: str) -> Body:
+    compression = None if request.compression == "none" else request.compression
+    return encode(
+        found.part, name, compression=compression, columns=found.columns, indices=found.indices
+    )
+
+
+def _partial(body: Body, part: ByteRange, headers: dict[str, str]) -> Answer | StreamAnswer:
+    """Send a range of bytes."""
+    headers["Content-Range"] = part.content_range(body.length or 0)
+    blocks = body.blocks(part.start, part.stop)
+    if part.size <= WHOLE_BYTES:
+        return Answer(
+            status=206,
+            body=b"".join(blocks),
+            media_type=body.media_type,
+            headers=headers,
+            coding=False,
+        )
+    return StreamAnswer(
+        blocks=blocks,
+        status=206,
+        media_type=body.media_type,
+        headers=headers,
+        length=part.size,
+    )
+
+
+class _Gate:
+    """Lets few requests do heavy work at a time."""
+
+    def __init__(self, service: Service) -> None:
+        self._most = service.settings.heavy_waiting
+        self._free = asyncio.Semaphore(service.settings.heavy_requests)
+        self._loop = asyncio.get_running_loop()
+        self._waiting = 0
+
+    async def enter(self) -> None:
+        """Wait for a place.
+
+        Raises
+        ------
+        ServiceError
+            Too many wait already (429).
+        """
+        if self._free.locked() and self._waiting >= self._most:
+            raise ServiceError(
+                "too_many_requests",
+                "Too many requests for large parts of arrays at once; try again.",
+                headers={"Retry-After": "5"},
+            )
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    def leave(self) -> None:
+        """Give the place back; from any thread."""
+        self._loop.call_soon_threadsafe(self._free.release)
+
+
+class _Gated:
+    """Blocks that hold a place in the gate until they end or are closed."""
+
+    def __init__(self, blocks: Iterator[Buffer], gate: _Gate) -> None:
+        self._blocks = blocks
+        self._gate: _Gate | None = gate
+
+    def __iter__(self) -> _Gated:
+        return self
+
+    def __next__(self) -> Buffer:
+        return next(self._blocks)
+
+    def close(self) -> None:
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.leave()
+        close = getattr(self._blocks, "close", None)
+        if close is not None:
+            close()
+
+
+async def _heavy(
+    call: Call,
+    entry: Entry,
+    request: DataRequest,
+    name: str,
+    headers: dict[str, str],
+    at_time: datetime | None,
+) -> Answer | StreamAnswer:
+    """Make an answer that takes much computing, when it is its turn."""
+    gate = call.service.part("heavy", _Gate)
+    await gate.enter()
+    try:
+        answer = await call.thread(_answer, call, entry, request, name, headers, at_time)
+    except BaseException:
+        gate.leave()
+        raise
+    if isinstance(answer, StreamAnswer):
+        answer.blocks = _Gated(answer.blocks, gate)  # type: ignore[arg-type]  # ours are no async ones
+    else:
+        gate.leave()
+    return answer
+
+
+async def zarr(call: Call) -> Answer | StreamAnswer:
+    """Send a file of the Zarr view of an array."""
+    entry = await entry_of(call, call.id, moment_of(call))
+    place = call.path["rest"]
+    tag = quoted(entry.guid, f"{entry.name} zarr {place}")
+    same = revalidate(call, tag, public=entry.is_public)
+    if same is not None:
+        return same
+    headers = cache_headers(tag, public=entry.is_public)
+    return await call.thread(_zarr_answer, call, entry, place, headers)
+
+
+def _zarr_answer(call: Call, entry: Entry, place: str, headers: dict[str, str]) -> Answer:
+    part = wanted(call, entry, DataRequest.from_query(())).part
+    body = zarr_entry(part, place)
+    content = b"" if call.is_head else body.read_all()
+    return Answer(body=content, media_type=body.media_type, headers=headers, coding=False)
+
+
+_ROW = {"type": "integer", "minimum": 0}
+_QUERY = (
+    Parameter(name="start_index", schema=_ROW, description="First row."),
+    Parameter(name="end_index", schema=_ROW, description="Row behind the last one."),
+    *(
+        each
+        for each in parameters.RANGE
+        if each.name
+        in {"samples_count", "downsample", "kind", "channels", "format", "bins", "strict"}
+    ),
+    Parameter(name="indices", schema={"type": "string"}, description="Rows one by one: 0,3,5-9."),
+    Parameter(
+        name="window",
+        schema={"type": "string"},
+        description="Rows whose time lies in a closed window: <start>:<end>, with by.",
+    ),
+    Parameter(
+        name="by", schema={"type": "string"}, description="Datafile with the times of the rows."
+    ),
+    Parameter(
+        name="times",
+        schema={"type": "string", "enum": ["0", "1"]},
+        description="1: pairs of row and value, for kinds that pick rows.",
+    ),
+    Parameter(
+        name="dtype",
+        schema={"type": "string", "enum": list(DTYPES)},
+        description="Type of the numbers; whole numbers are rounded and kept within their limits.",
+    ),
+    Parameter(
+        name="scaled",
+        schema={"type": "string", "enum": ["0", "1"], "default": "1"},
+        description="0: numbers as the recording has them, not in physical units.",
+    ),
+    Parameter(
+        name="compression",
+        schema={"type": "string", "enum": ["none", "gzip", "lzf", "blosc"]},
+        description="Compression inside HDF5.",
+    ),
+    Parameter(
+        name="compress",
+        schema={"type": "string", "enum": ["0", "1"]},
+        description="1: the body may be compressed for the transfer.",
+    ),
+    parameters.AT_TIME,
+)
+_MEDIA = tuple(dict.fromkeys(each.media_type for each in FORMATS.values()))
+_SENT = {
+    200: "The data.",
+    206: "A range of bytes.",
+    304: "They have not been changed.",
+    416: "There are no such bytes.",
+}
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        name="datafile.get",
+        method="GET",
+        path="/datafiles/{id}",
+        handler=show_or_send,
+        summary="Send the data of a datafile, or show its description.",
+        description="Parameters of data ask for data; q, or Accept: application/json, for the "
+        "description. Otherwise an array is sent whole, as HDF5, and any other file is described.",
+        query=(*_QUERY, *(each for each in parameters.SHOWN if each.name == "q")),
+        responses=_SENT,
+        media=(*_MEDIA,),
+        tag="datafiles",
+        kind="datafile",
+        needs="view",
+    ),
+    Route(
+        name="datafile.data",
+        method="GET",
+        path="/datafiles/{id}/data",
+        handler=data,
+        summary="Send the data of a datafile, or a part of them.",
+        query=_QUERY,
+        responses=_SENT,
+        media=_MEDIA,
+        tag="datafiles",
+        kind="datafile",
+        needs="view",
+    ),
+    Route(
+        name="datafile.zarr",
+        method="GET",
+        path="/datafiles/{id}/zarr/{rest:path}",
+        handler=zarr,
+        summary="Send a file of the read-only Zarr view of an array.",
+        responses={200: "The file.", 304: "It has not been changed."},
+        media=("application/json", "application/octet-stream"),
+        tag="datafiles",
+        kind="datafile",
+        needs="view",
+    ),
+)
+"""Routes of data."""
