@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import update
 
 from ephyrus.recording.levels import build_levels
 from ephyrus.service.accounts import tokens, users
 from ephyrus.service.catalog import bulk
 from ephyrus.service.db.engine import Database
+from ephyrus.service.db.schema import ARRAYS
 from ephyrus.service.files.canonical import ArrayWriter
 from ephyrus.service.files.store import open_store
 from ephyrus.service.settings import Settings
@@ -99,7 +101,9 @@ def made(folder: Path, scale: float, database: str = "") -> Site:
     with catalog.writing() as connection:
         user = users.create(connection, "bench")
         token, _ = tokens.issue(connection, user.id, "bench", frozenset({"read", "write"}))
-        ids = bulk.insert_tree(connection, user.id, _objects(info, levels))
+        ids = bulk.insert_tree(connection, user.id, _objects(info))
+        chosen = update(ARRAYS).where(ARRAYS.c.datafile_id == ids["file"])
+        connection.execute(chosen.values(levels_key=levels))
     catalog.close()
     place = store.local_path(info.key)
     assert place is not None
@@ -114,14 +118,13 @@ def made(folder: Path, scale: float, database: str = "") -> Site:
     )
 
 
-def _objects(info, levels):
-    array = {**info.row, "levels_key": levels}
+def _objects(info):
     return [
         bulk.NewObject(
             type="datafile",
             key="file",
             attributes={"name": "recording"},
-            array=array,
+            array=info.row,
             facts={"file_type": 5, "size": info.size, "content": info.digest},
         ),
         bulk.NewObject(

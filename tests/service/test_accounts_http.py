@@ -18,15 +18,16 @@ from ephyrus.service.accounts.passwords import Passwords
 from ephyrus.service.accounts.tables import SESSION, utc_now
 from ephyrus.service.app import create_app
 from ephyrus.service.routes.account.pages import local_path
-from tests.service.accounts_support import PASSWORD, cheap, emptied
+from tests.service.accounts_support import PASSWORD, cheap
 from tests.service.test_accounts_oidc import ISSUER, FakeProvider
 
 NEW = "another horse"
 
 
 @pytest.fixture
-def database(module_database):
-    return emptied(module_database)
+def database(sqlite_database):
+    """One kind of database will do: what lies below is tested on both."""
+    return sqlite_database
 
 
 class Lab:

@@ -67,6 +67,7 @@ def serving(paths: Any, folder: Path, **options: Any) -> Iterator[Client]:
         Scanner(names, **keywords), folder, port=0, **{"interval": 0.05, **options}
     )
     with service:
+        service.watch()
         thread = threading.Thread(target=service.run, daemon=True)
         thread.start()
         assert service.watcher.wait_until_listed(20)

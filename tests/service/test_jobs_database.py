@@ -250,8 +250,8 @@ def test_a_worker_that_stops_gives_its_jobs_back(workshop, monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no kill -9")
 def test_a_worker_that_is_killed_leaves_nothing_half_done(workshop):
-    line = b",".join(b"%d.5" % number for number in range(3000)) + b"\n"
-    uploaded(workshop, "a.csv", line * 400)
+    line = b",".join(b"%d.5" % number for number in range(2000)) + b"\n"
+    uploaded(workshop, "a.csv", line * 150)
     before = counts(workshop, "block", "segment", "analogsignal", "datafile")
     assert before == [0, 0, 0, 1]
     environment = {
@@ -265,7 +265,7 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done(workshop):
         command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 60
-    while not list(workshop.scratch.root.glob("*/array-2*")):
+    while not list(workshop.scratch.root.glob("*/array-1*")):
         assert time.monotonic() < deadline
         assert victim.poll() is None
         time.sleep(0.002)
@@ -279,7 +279,7 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done(workshop):
         assert time.monotonic() < deadline
         time.sleep(0.1)
         worker = Worker(workshop)
-    assert counts(workshop, "block", "segment", "analogsignal", "datafile") == [1, 1, 400, 401]
+    assert counts(workshop, "block", "segment", "analogsignal", "datafile") == [1, 1, 150, 151]
     assert list(states(workshop.database).values()) == ["done"]
 
 

@@ -97,6 +97,7 @@ ROUTES = [
     _route("take", _take, method="POST", body="stream"),
     _route("refuse", _fail(ServiceError("too_many_requests", "Wait.", headers={"Retry-After": "7"},
                                         extra={"missing": ["x"]}))),
+    _route("health", lambda call: Answer()),
     _route("user", lambda call: Answer(), access="user"),
     *(_route(f"fail-{name}", _fail(error)) for name, error in FAILURES.items()),
 ]  # fmt: skip
@@ -108,11 +109,12 @@ class Wire:
     def __init__(self, app) -> None:
         self.app = app
 
-    def ask(self, method, path, *, headers=(), body=(b"",), query=b"", client="10.1.1.1"):
+    def ask(self, method, path, *, headers=(), body=(b"",), query=b"", host="testserver"):
         """Ask; status, headers (dict of lists), body."""
-        return asyncio.run(self._ask(method, path, headers, list(body), query, client))
+        headers = [*headers, ("host", host)]
+        return asyncio.run(self._ask(method, path, headers, list(body), query))
 
-    async def _ask(self, method, path, headers, body, query, client):
+    async def _ask(self, method, path, headers, body, query):
         sent = []
 
         async def receive():
@@ -126,10 +128,8 @@ class Wire:
 
         scope = {
             "type": "http", "method": method, "path": path, "raw_path": path.encode(),
-            "query_string": query, "scheme": "http", "client": (client, 1), "server": ("x", 80),
-            "headers": [
-                (name.encode(), value.encode()) for name, value in (*headers, ("host", "testserver"))
-            ],
+            "query_string": query, "scheme": "http", "client": ("10.1.1.1", 1), "server": ("x", 80),
+            "headers": [(name.encode(), value.encode()) for name, value in headers],
         }  # fmt: skip
         async with self.app.running():
             await self.app(scope, receive, send)
@@ -450,6 +450,8 @@ def test_any_site_may_read_without_the_session(tmp_path):
 
 
 def test_other_names_of_the_service_are_refused(wire):
-    scope = [("host", "evil.example")]
-    asked = wire.ask("GET", "/plain", headers=scope)
-    assert asked[0] == 200  # the wire's own name comes behind it: both are joined, neither counts
+    for _ in range(2):
+        status, _, body = wire.ask("GET", "/plain", host="evil.example")
+        assert (status, json.loads(body)["message_type"]) == (403, "not_authorized")
+    assert wire.ask("GET", "/plain", host="testserver:8420")[0] == 200
+    assert wire.ask("GET", "/health", host="10.0.0.1")[0] == 200  # by whatever watches it

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ephyrus._shared.words import counted
 from ephyrus.cli import console
 from ephyrus.cli.failures import FINE, PROBLEMS, Failure
 from ephyrus.cli.inputs import named_format, with_units
@@ -81,6 +83,7 @@ def run(paths: Sequence[str], wanted: Wanted, *, quiet: bool) -> int:
         )
         with service:
             told.begin(service, paths, once=wanted.once)
+            service.watch()
             return _shown_once(service) if wanted.once else _served(service)
     except InUseError as error:
         raise Failure(str(error)) from error
@@ -138,8 +141,7 @@ class _Told:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._bar = RichProgress(quiet=quiet)
-        self._left = self._ready = self._failed = self._objects = 0
-        self._is_first = True
+        self._failed = 0
 
     def begin(self, service: LocalService, paths: Sequence[str], *, once: bool) -> None:
         """Say where the service is."""
@@ -152,6 +154,7 @@ class _Told:
                 f"{service.address}/electrophysiology/block/"
             )
             console.say("Ctrl-C stops it")
+        sys.stdout.flush()  # whoever starts it as a child waits for these lines
 
     def end(self) -> None:
         """Take the bar away."""
@@ -159,36 +162,38 @@ class _Told:
 
     def __call__(self, event: Event) -> None:
         """Say what became of a recording (called by the thread that opens them)."""
-        if event.kind == "found":
-            self._left = event.objects
-            self._ready = self._failed = self._objects = 0
-            self._bar.start(event.objects, "recordings", "opening")
-            return
-        if event.kind == "gone":
-            self._note("info", f"{event.name} is gone")
-            return
-        self._left -= 1
+        _SAID[event.kind](self, event)
+
+    def _found(self, event: Event) -> None:
+        self._bar.start(event.objects, "recordings", "opening")
+
+    def _ready(self, event: Event) -> None:
         self._bar.advance(1)
-        if event.kind == "failed":
-            self._failed += 1
-            console.note("warning", f"{event.name} is left out: {event.message}")
-        else:
-            self._ready += 1
-            self._objects += event.objects
-            if event.again:
-                self._note("info", f"{event.name} changed and was read again")
-        if self._left <= 0:
-            self._finish()
+        if event.again:
+            self._note(f"{event.name} changed and was read again")
 
-    def _finish(self) -> None:
+    def _left_out(self, event: Event) -> None:
+        self._failed += 1
+        self._bar.advance(1)
+        console.note("warning", f"{event.name} is left out: {event.message}")
+
+    def _gone(self, event: Event) -> None:
+        self._note(f"{event.name} is gone")
+
+    def _listed(self, event: Event) -> None:
         self._bar.finish()
-        if self._is_first:
-            left_out = f"; {self._failed:,} left out" if self._failed else ""
-            self._note(
-                "info", f"{self._ready:,} recordings, {self._objects:,} objects opened{left_out}"
-            )
-        self._is_first = False
+        left_out = f"; {self._failed:,} left out" if self._failed else ""
+        self._note(f"{counted(event.objects, 'recording')} served{left_out}")
 
-    def _note(self, kind: str, text: str) -> None:
+    def _note(self, text: str) -> None:
         if not self._quiet:
-            console.note(kind, text)
+            console.note("info", text)
+
+
+_SAID = {
+    "found": _Told._found,
+    "ready": _Told._ready,
+    "failed": _Told._left_out,
+    "gone": _Told._gone,
+    "listed": _Told._listed,
+}

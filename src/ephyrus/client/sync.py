@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,6 +102,7 @@ class Client(Face):
             transport=transport,
             follow_redirects=False,
         )
+        weakref.finalize(self, self._http.close)  # lazy objects hold clients that nobody closes
 
     @property
     def address(self) -> str:

@@ -18,12 +18,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ephyrus.service.accounts.authentication import Authenticator
-from ephyrus.service.accounts.crosssite import check_host, check_site
+from ephyrus.service.accounts.cross_site import check_host, check_site
 from ephyrus.service.accounts.proxies import Forwarded
 from ephyrus.service.accounts.scopes import require, require_user
 from ephyrus.service.db.engine import Database
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.files.store import open_store
+from ephyrus.service.memory import keep_freed_memory
 from ephyrus.service.principals import ANONYMOUS, Principal
 from ephyrus.service.routes import route_table
 from ephyrus.service.routes.answers import Answer, StreamAnswer, send_answer
@@ -136,6 +137,7 @@ class Application:
         """Open the database (bringing its tables up to date) and the store."""
         if self._service is not None:
             return
+        keep_freed_memory()
         database = self._given or Database(self.settings)
         database.upgrade()
         store = open_store(self.settings)

@@ -31,8 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_examples(
         "ephyrus service init                      database and first administrator",
-        "ephyrus service run --workers 4           answer requests",
-        "ephyrus service import archive/ -o ada    put recordings into it",
+        "ephyrus service run                       answer requests",
+        "ephyrus service import archive/           put recordings into it",
         "ephyrus service backup monday.tar         all of it in one file",
         "ephyrus service check                     is everything there?",
         "",

@@ -96,7 +96,7 @@ def members(conn: Connection, group_id: int) -> dict[int, str]:
     return {row.id: row.name for row in conn.execute(query)}
 
 
-def resolve(conn: Connection, whiches: Iterable[str | int]) -> dict[str | int, int]:
+def resolve(conn: Connection, given: Iterable[str | int]) -> dict[str | int, int]:
     """Give the ids of groups that are named by name or id.
 
     Raises
@@ -105,7 +105,7 @@ def resolve(conn: Connection, whiches: Iterable[str | int]) -> dict[str | int, i
         ``wrong_reference``: there is no such group.
     """
     found: dict[str | int, int] = {}
-    for which in whiches:
+    for which in given:
         group = find(conn, which)
         if group is None:
             raise ServiceError(

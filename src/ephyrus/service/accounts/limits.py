@@ -100,9 +100,9 @@ class LoginLimits:
         now = time.time()
         with self._database.reading() as conn:
             allowances = self._allowances(conn, name, network, now)
-            untils = _untils(conn, [each.key for each in allowances])
+            ends = _ends_of(conn, [each.key for each in allowances])
         # most refusals end here, without writing
-        self._demand(now, [(each, untils.get(each.key, now)) for each in allowances], taken=1)
+        self._demand(now, [(each, ends.get(each.key, now)) for each in allowances], taken=1)
         with self._database.writing(quiet=True) as conn:
             taken = [(each, self._move(conn, each, now)) for each in allowances]
             self._demand(now, taken, taken=0)
@@ -143,7 +143,7 @@ class LoginLimits:
         if name:
             found.append(_Allowance("pair", name, network, settings.login_attempts))
             known = _key("known", name, network)
-            if _untils(conn, [known]).get(known, 0.0) <= now:
+            if _ends_of(conn, [known]).get(known, 0.0) <= now:
                 found.append(_Allowance("name", name, "", settings.login_attempts_name))
         return sorted(found, key=lambda each: each.key)
 
@@ -199,7 +199,7 @@ def _key(*parts: str) -> str:
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _untils(conn: Connection, keys: list[str]) -> dict[str, float]:
+def _ends_of(conn: Connection, keys: list[str]) -> dict[str, float]:
     row = LOGIN_ATTEMPT.c
     rows = conn.execute(select(row.key, row.until).where(row.key.in_(keys)))
     return {each.key: each.until for each in rows}

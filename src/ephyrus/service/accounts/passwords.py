@@ -130,8 +130,9 @@ class Passwords:
 
 
 def _normal(password: str) -> str:
-    # the same characters typed on another machine may come composed differently
-    return unicodedata.normalize("NFC", password)
+    # the same characters typed on another machine may come composed differently; no more is looked
+    # at than can become a password, so that megabytes cost nothing
+    return unicodedata.normalize("NFC", password[: 16 * MAX_PASSWORD])
 
 
 def _bytes(text: str) -> bytes:

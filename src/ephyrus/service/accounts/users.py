@@ -145,7 +145,7 @@ def names(conn: Connection, ids: Iterable[int]) -> dict[int, str]:
     return {row.id: row.name for row in rows}
 
 
-def resolve(conn: Connection, whos: Iterable[str | int]) -> dict[str | int, int]:
+def resolve(conn: Connection, given: Iterable[str | int]) -> dict[str | int, int]:
     """Give the ids of users that are named by name or id.
 
     Raises
@@ -154,7 +154,7 @@ def resolve(conn: Connection, whos: Iterable[str | int]) -> dict[str | int, int]
         ``wrong_reference``: there is no such user.
     """
     found: dict[str | int, int] = {}
-    for who in whos:
+    for who in given:
         user = find(conn, who)
         if user is None:
             raise ServiceError(
@@ -288,7 +288,7 @@ def stored_password(conn: Connection, name: str) -> tuple[int, str | None] | Non
 
 
 def _short(text: str, field: str, most: int) -> str:
-    stripped = text.strip()
+    stripped = text.strip().encode("utf-8", "replace").decode("utf-8")
     if len(stripped) > most:
         raise ServiceError(
             "bad_parameter",

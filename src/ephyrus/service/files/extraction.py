@@ -42,6 +42,7 @@ def extract(workshop: Workshop, job: jobs.Job) -> None:
         request = {
             "path": str(lay_out(workshop.store, [(row.name, row.key or "")], shown)[0]),
             "folder": str(folder),
+            "file_type": row.file_type,
             "files": settings.archive_max_files,
             "most": settings.archive_max_bytes,
             "ratio": settings.max_unpack_ratio,

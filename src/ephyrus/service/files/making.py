@@ -32,6 +32,7 @@ __all__ = [
     "upload_facts",
 ]
 
+
 class Failed(EphyrusError):
     """A job that cannot succeed, however often it is tried; the message says why.
 

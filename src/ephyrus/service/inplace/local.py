@@ -93,6 +93,8 @@ class LocalService:
             "data_folder": folder,
             "host": host,
             "anonymous_read": False,
+            "log_format": "text",
+            "log_level": "warning",
         } | ({"database": database} if database else {})
         self._stack = contextlib.ExitStack()
         self._server: Server
@@ -107,7 +109,7 @@ class LocalService:
         self._stack.close()
 
     def _set_up(self, stack: contextlib.ExitStack) -> None:
-        """Take the folder and the port, open the database, and begin to watch."""
+        """Take the folder and the port, and open the database."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = stack.enter_context(_locked(self._folder / LOCK))
         listener = self._listening()
@@ -144,7 +146,6 @@ class LocalService:
             environment=environment_of({**self._values, "port": settings.port}),
         )
         stack.callback(self.watcher.stop)
-        self.watcher.start()
 
     def _check_own(self) -> None:
         """Refuse the database of a service with users: its objects would not be theirs any more."""
@@ -161,6 +162,10 @@ class LocalService:
             return listening(self._host, self._port)
         usual = int(Settings.model_fields["port"].default)
         return listening(self._host, usual, others=True)
+
+    def watch(self) -> None:
+        """Begin to open recordings and to watch the disk, in the background."""
+        self.watcher.start()
 
     def run(self) -> None:
         """Answer requests until `stop`, Ctrl-C or SIGTERM."""

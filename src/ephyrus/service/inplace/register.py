@@ -49,19 +49,20 @@ class Event:
 
     Attributes
     ----------
-    kind : {"found", "ready", "failed", "gone"}
-        What it is now; "found": recordings are about to be opened.
+    kind : {"found", "ready", "failed", "gone", "listed"}
+        What it is now. "found": recordings are about to be opened; "listed": all of them have been,
+        for the first time.
     name : str
         Its path below the folder that is served.
     message : str
         Why it failed.
     objects : int
-        How many objects it has (found: how many recordings there are).
+        How many objects it has (found, listed: how many recordings there are).
     again : bool
         It was known before, and changed.
     """
 
-    kind: Literal["found", "ready", "failed", "gone"]
+    kind: Literal["found", "ready", "failed", "gone", "listed"]
     name: str
     message: str = ""
     objects: int = 0
@@ -120,6 +121,7 @@ class Registrar:
         Cancelled
             If the progress says so.
         """
+        is_first = self._entries is None
         scan = self.scanner.scan()
         self.problems = scan.problems
         known = self._known()
@@ -136,7 +138,17 @@ class Registrar:
             self.tell(Event("found", "", objects=len(todo)))
         for found in todo:
             self._register(found, known)
+        if is_first:
+            self._tell_first(known, {found.path for found in todo})
         return bool(gone or todo)
+
+    def _tell_first(self, known: dict[str, Entry], done: set[str]) -> None:
+        """Say what was left out at an earlier start already, and that the first pass has ended."""
+        for path, entry in known.items():
+            if entry.status == "failed" and path not in done:
+                self.tell(Event("failed", _name(entry), entry.message))
+        count = sum(entry.status == "ready" for entry in known.values())
+        self.tell(Event("listed", "", objects=count))
 
     def _known(self) -> dict[str, Entry]:
         """Give what the catalog has (read once: nobody else writes it)."""
@@ -258,9 +270,12 @@ class Registrar:
         self._delete(levels)
         if self.pool is not None:
             self.pool.forget(entry.recipe.id)
-        name = Found(entry.recipe.path, entry.root, entry.recipe.format).name
-        self.tell(Event("gone", name))
+        self.tell(Event("gone", _name(entry)))
 
     def _delete(self, keys: list[str]) -> None:
         for key in keys:
             self.store.delete(key)
+
+
+def _name(entry: Entry) -> str:
+    return Found(entry.recipe.path, entry.root, entry.recipe.format).name

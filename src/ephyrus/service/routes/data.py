@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ephyrus.service.encoders import encode
-from ephyrus.service.encoders.body import Body, Buffer
+from ephyrus.service.encoders.body import Body
 from ephyrus.service.encoders.negotiation import accepts, choose_format
 from ephyrus.service.encoders.ranges import ByteRange, requested
 from ephyrus.service.encoders.registry import FORMATS
 from ephyrus.service.encoders.zarr_view import entry as zarr_entry
-from ephyrus.service.errors import ServiceError
 from ephyrus.service.partial.params import DATA_NAMES, DTYPES, DataRequest
-from ephyrus.service.routes import objects, parameters
+from ephyrus.service.routes import dataquery, objects, parameters
 from ephyrus.service.routes.answers import Answer, StreamAnswer
 from ephyrus.service.routes.caching import cache_headers, quoted, revalidate
 from ephyrus.service.routes.choices import Wanted, is_heavy, part_of, wanted
 from ephyrus.service.routes.entries import Entry, entry_of, moment_of
+from ephyrus.service.routes.gate import Gate
 from ephyrus.service.routes.table import Parameter, Route
 
 if TYPE_CHECKING:
-    from ephyrus.service.routes.call import Call, Service
+    from ephyrus.service.routes.call import Call
 
 __all__ = ["ROUTES", "requested_part"]
 
@@ -78,7 +76,8 @@ async def send_data(call: Call, request: DataRequest) -> Answer | StreamAnswer:
         return same
     headers = cache_headers(tag, public=entry.is_public)
     if is_heavy(row, request) and not call.is_head:
-        return await _heavy(call, entry, request, name, headers, at_time)
+        gate = call.service.part("heavy", Gate)
+        return await gate.through(call, _answer, call, entry, request, name, headers, at_time)
     if _is_quick(entry, request):
         return _answer(call, entry, request, name, headers, at_time)
     return await call.thread(_answer, call, entry, request, name, headers, at_time)
@@ -164,85 +163,6 @@ def _partial(body: Body, part: ByteRange, headers: dict[str, str]) -> Answer | S
     )
 
 
-class _Gate:
-    """Lets few requests do heavy work at a time."""
-
-    def __init__(self, service: Service) -> None:
-        self._most = service.settings.heavy_waiting
-        self._free = asyncio.Semaphore(service.settings.heavy_requests)
-        self._loop = asyncio.get_running_loop()
-        self._waiting = 0
-
-    async def enter(self) -> None:
-        """Wait for a place.
-
-        Raises
-        ------
-        ServiceError
-            Too many wait already (429).
-        """
-        if self._free.locked() and self._waiting >= self._most:
-            raise ServiceError(
-                "too_many_requests",
-                "Too many requests for large parts of arrays at once; try again.",
-                headers={"Retry-After": "5"},
-            )
-        self._waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
-
-    def leave(self) -> None:
-        """Give the place back; from any thread."""
-        self._loop.call_soon_threadsafe(self._free.release)
-
-
-class _Gated:
-    """Blocks that hold a place in the gate until they end or are closed."""
-
-    def __init__(self, blocks: Iterator[Buffer], gate: _Gate) -> None:
-        self._blocks = blocks
-        self._gate: _Gate | None = gate
-
-    def __iter__(self) -> _Gated:
-        return self
-
-    def __next__(self) -> Buffer:
-        return next(self._blocks)
-
-    def close(self) -> None:
-        gate, self._gate = self._gate, None
-        if gate is not None:
-            gate.leave()
-        close = getattr(self._blocks, "close", None)
-        if close is not None:
-            close()
-
-
-async def _heavy(
-    call: Call,
-    entry: Entry,
-    request: DataRequest,
-    name: str,
-    headers: dict[str, str],
-    at_time: datetime | None,
-) -> Answer | StreamAnswer:
-    """Make an answer that takes much computing, when it is its turn."""
-    gate = call.service.part("heavy", _Gate)
-    await gate.enter()
-    try:
-        answer = await call.thread(_answer, call, entry, request, name, headers, at_time)
-    except BaseException:
-        gate.leave()
-        raise
-    if isinstance(answer, StreamAnswer):
-        answer.blocks = _Gated(answer.blocks, gate)  # type: ignore[arg-type]  # ours are no async ones
-    else:
-        gate.leave()
-    return answer
-
-
 async def zarr(call: Call) -> Answer | StreamAnswer:
     """Send a file of the Zarr view of an array."""
     entry = await entry_of(call, call.id, moment_of(call))
@@ -317,6 +237,7 @@ _SENT = {
 }
 
 ROUTES: tuple[Route, ...] = (
+    *dataquery.ROUTES,
     Route(
         name="datafile.get",
         method="GET",

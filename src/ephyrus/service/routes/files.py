@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ephyrus.recording.files import ByteSource, PreadSource
-from ephyrus.service.accounts.crosssite import check_site
+from ephyrus.service.accounts.cross_site import check_site
 from ephyrus.service.catalog import permalinks, reading, rights
 from ephyrus.service.catalog.facts import set_facts
 from ephyrus.service.catalog.ids import parse_id

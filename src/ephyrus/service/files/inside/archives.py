@@ -60,7 +60,7 @@ class UnpackLimits:
         return min(self.most, max(ALWAYS_ALLOWED, self.ratio * archive_size))
 
 
-def unpack(path: Path, folder: Path, limits: UnpackLimits) -> None:
+def unpack(path: Path, folder: Path, limits: UnpackLimits, *, is_zip: bool) -> None:
     """Unpack the files of an archive as ``file-0``, ``file-1``, ... and list them.
 
     Parameters
@@ -71,6 +71,8 @@ def unpack(path: Path, folder: Path, limits: UnpackLimits) -> None:
         Where its files go; the list is written to ``files.json`` in it.
     limits : UnpackLimits
         What may come out.
+    is_zip : bool
+        It is a ZIP archive, and not a TAR one (which may well end with a ZIP file).
 
     Raises
     ------
@@ -79,10 +81,11 @@ def unpack(path: Path, folder: Path, limits: UnpackLimits) -> None:
         files, or is too large; archives within it stay as they are.
     """
     left = limits.bytes_for(path.stat().st_size)
+    members = _zip_members if is_zip else _tar_members
     seen: set[str] = set()
     listing: list[dict[str, Any]] = []
     try:
-        for name, content in _members(path):
+        for name, content in members(path):
             if name in seen:
                 raise Refused(f"the archive holds {name!r} twice")
             seen.add(name)
@@ -110,14 +113,6 @@ def _copied(content: Any, target: Path, left: int) -> int:
                 )
             sink.write(piece)
     return size
-
-
-def _members(path: Path) -> Iterator[tuple[str, Any]]:
-    """Give names and contents of the files of an archive."""
-    if zipfile.is_zipfile(path):
-        yield from _zip_members(path)
-    else:
-        yield from _tar_members(path)
 
 
 def _zip_members(path: Path) -> Iterator[tuple[str, Any]]:

@@ -76,8 +76,16 @@ class ArrayLimits:
             )
 
 
-def is_hdf5(path: Path) -> bool:
-    """Tell whether a file says that it is HDF5: at its beginning, or after a user block."""
+def is_hdf5(path: Path, *, at_start: bool = False) -> bool:
+    """Tell whether a file says that it is HDF5: at its beginning, or after a user block.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    at_start : bool
+        Only the beginning counts.
+    """
     size = path.stat().st_size
     offset = 0
     with path.open("rb") as file:
@@ -85,6 +93,8 @@ def is_hdf5(path: Path) -> bool:
             file.seek(offset)
             if file.read(len(SIGNATURE)) == SIGNATURE:
                 return True
+            if at_start:
+                break
             offset = max(512, 2 * offset)
     return False
 

@@ -29,8 +29,9 @@ from ephyrus.service.files.kinds import (
     ZIP,
 )
 
-__all__ = ["kind_of", "looks_like_tar", "open_compressed"]
+__all__ = ["is_archive", "kind_of", "looks_like_tar", "open_compressed"]
 
+ZIP_MEMBER = b"PK\x03\x04"
 PLAIN_TABLES = ("asciisignal", "asciispiketrain", "rawbinarysignal", "rawmcs")
 _PACKED: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
     (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
@@ -57,6 +58,10 @@ def kind_of(path: Path) -> dict[str, Any]:
     is_named_csv = path.suffix.lower() == ".csv"
     if looks_like_odml(head):
         return _found(ODML, path, mime="application/xml")
+    if looks_like_tar(path):
+        return _found(TAR, path, mime="application/x-tar")
+    if head.startswith(ZIP_MEMBER):
+        return _found(ZIP, path, mime="application/zip")
     match = _recording(path)
     is_plain = match is not None and match.format.name in PLAIN_TABLES
     if match is not None and not is_plain:
@@ -64,8 +69,6 @@ def kind_of(path: Path) -> dict[str, Any]:
         return _found(kind, path, match.format.name)
     if zipfile.is_zipfile(path):
         return _found(ZIP, path, mime="application/zip")
-    if looks_like_tar(path):
-        return _found(TAR, path, mime="application/x-tar")
     if looks_like_csv(head) and (is_named_csv or match is None):
         return _found(CSV, path, mime="text/csv")
     if match is not None:
@@ -88,6 +91,12 @@ def _recording(path: Path) -> Match | None:
     finally:
         files.close()
     return matches[0] if matches and matches[0].confidence > BY_NAME else None
+
+
+def is_archive(path: Path) -> bool:
+    """Tell whether a file begins as archives do."""
+    with path.open("rb") as file:
+        return file.read(4) == ZIP_MEMBER or looks_like_tar(path)
 
 
 def open_compressed(file: Any) -> Any:

@@ -12,11 +12,11 @@ from ephyrus.service.files.canonical import StoredArrayInfo
 from ephyrus.service.files.inside.archives import UnpackLimits, unpack
 from ephyrus.service.files.inside.arrays import ArrayLimits, NotAnArray, copy_array, is_hdf5
 from ephyrus.service.files.inside.csvlines import find_lines, write_line
-from ephyrus.service.files.inside.kinds import kind_of
+from ephyrus.service.files.inside.kinds import is_archive, kind_of
 from ephyrus.service.files.inside.manifest import Manifest
 from ephyrus.service.files.inside.odml import convert_odml
 from ephyrus.service.files.inside.recordings import convert_recording, export_recording
-from ephyrus.service.files.kinds import ARRAY, UNKNOWN
+from ephyrus.service.files.kinds import ARRAY, UNKNOWN, ZIP
 from ephyrus.service.files.nursery import Refused
 
 __all__ = ["perform"]
@@ -35,7 +35,8 @@ def _look(request: Mapping[str, Any]) -> dict[str, Any]:
     """Tell what a file is; an array is copied at once."""
     path = Path(request["path"])
     note = ""
-    if is_hdf5(path):
+    # What lies in an archive 512 bytes after its beginning may be HDF5, with a "user block".
+    if is_hdf5(path, at_start=is_archive(path)):
         limits = ArrayLimits(request["most"], request["ratio"])
         target = Path(request["folder"]) / "array"
         try:
@@ -121,7 +122,8 @@ def _line_signal(
 def _unpack(request: Mapping[str, Any]) -> dict[str, Any]:
     """Unpack an archive."""
     limits = UnpackLimits(request["files"], request["most"], request["ratio"])
-    unpack(Path(request["path"]), Path(request["folder"]), limits)
+    path, folder = Path(request["path"]), Path(request["folder"])
+    unpack(path, folder, limits, is_zip=request["file_type"] == ZIP)
     return {}
 
 

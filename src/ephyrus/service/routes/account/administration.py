@@ -199,8 +199,8 @@ def remove_group(call: Call) -> Answer:
     return envelope.message(call, "deleted", "The group was removed.")
 
 
-def _ids(conn: Connection, whos: list[str | int]) -> list[int]:
-    return list(users.resolve(conn, whos).values())
+def _ids(conn: Connection, given: list[str | int]) -> list[int]:
+    return list(users.resolve(conn, given).values())
 
 
 def _group(call: Call, conn: Connection, group: Group) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from ephyrus.service.accounts.names import as_id
 from ephyrus.service.errors import ServiceError
 
-__all__ = ["Field", "moment_text", "read", "schema"]
+__all__ = ["Field", "moment_text", "number", "read", "schema"]
 
 Kind = Literal["text", "flag", "texts", "moment"]
 
@@ -141,6 +142,20 @@ _READERS: Mapping[Kind, Callable[[str, Any], Any]] = {
 
 def _wrong(name: str, rule: str) -> ServiceError:
     return ServiceError("bad_parameter", f"'{name}' {rule}.", details={name: rule})
+
+
+def number(text: str) -> int:
+    """Read the id of a token or share link, which is a plain number in every style of ids.
+
+    Raises
+    ------
+    ServiceError
+        ``does_not_exist``: nothing can have this id.
+    """
+    found = as_id(text)
+    if found is None:
+        raise ServiceError("does_not_exist", f"There is nothing with the id {text[:40]!r}.")
+    return found
 
 
 def moment_text(moment: datetime | None) -> str | None:

@@ -17,7 +17,7 @@ from ephyrus.service.catalog.permalinks import parse, permalink
 from ephyrus.service.db.schema import SHARES
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.routes import envelope
-from ephyrus.service.routes.account.fields import Field, moment_text, read
+from ephyrus.service.routes.account.fields import Field, moment_text, number, read
 from ephyrus.service.routes.account.login import is_secure
 from ephyrus.service.routes.answers import Answer
 from ephyrus.service.types import TYPES
@@ -102,7 +102,7 @@ def revoke_link(call: Call) -> Answer:
     """Withdraw a share link."""
     user_id = require_user(call.principal)
     with call.service.database.writing() as conn:
-        links.revoke(conn, call.id, user_id=user_id)
+        links.revoke(conn, number(call.path["id"]), user_id=user_id)
     return envelope.message(call, "deleted", "The share link was withdrawn.")
 
 

@@ -10,7 +10,7 @@ from ephyrus.service.accounts.credentials import (
     presented,
     session_cookie,
 )
-from ephyrus.service.accounts.crosssite import check_site, is_foreign
+from ephyrus.service.accounts.cross_site import check_site, is_foreign
 from ephyrus.service.accounts.login import LoggedIn, Logins
 from ephyrus.service.accounts.proxies import client_network
 from ephyrus.service.errors import ServiceError

@@ -16,7 +16,7 @@ from ephyrus.service.accounts.tokens import Token
 from ephyrus.service.catalog.permalinks import profile
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.routes import envelope
-from ephyrus.service.routes.account.fields import Field, moment_text, read
+from ephyrus.service.routes.account.fields import Field, moment_text, number, read
 from ephyrus.service.routes.account.login import cookie_headers, logins
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def revoke_token(call: Call) -> Answer:
     """Revoke one of one's own tokens; sessions that were begun with it end."""
     user_id = require_user(call.principal)
     with call.service.database.writing() as conn:
-        tokens.revoke(conn, call.id, user_id=user_id)
+        tokens.revoke(conn, number(call.path["id"]), user_id=user_id)
     return envelope.message(call, "deleted", "The token was revoked.")
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ephyrus.service.accounts.crosssite import check_host, check_site, host_name, is_foreign
+from ephyrus.service.accounts.cross_site import check_host, check_site, host_name, is_foreign
 from ephyrus.service.accounts.proxies import Forwarded, client_network
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.settings import Settings

@@ -1,0 +1,100 @@
+"""The examples of the page on parts of arrays: commands print what it says, Python runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+import time
+
+import numpy as np
+import pytest
+import uvicorn
+
+from ephyrus.service.partial.params import KINDS, OBJECT_NAMES
+from tests.golden import ROOT
+from tests.service.support import Site
+
+PAGE = (ROOT / "docs" / "service" / "partial.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", PAGE, flags=re.DOTALL)
+BLOCKS = re.findall(r"```\{code-block\} python\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """Address of a service with the objects that the page speaks of, and a token for it."""
+    site = Site(tmp_path_factory.mktemp("service"))
+    config = uvicorn.Config(site.app, port=0, log_config=None, lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    until = time.monotonic() + 30
+    while not server.started and thread.is_alive() and time.monotonic() < until:
+        time.sleep(0.01)
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}", fill(site)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+def fill(site):
+    """Make the objects of the page; a token."""
+    user = site.user("ada")
+    ramp = user.array(np.arange(10_000, dtype=np.int16), name="ramp")
+    spikes = user.array(np.array([12.5, 60.0, 61.0, 140.0, 320.0]), name="spikes")
+    from ephyrus.service.catalog import bulk
+
+    objects = [
+        bulk.NewObject(
+            type="analogsignal",
+            key="signal",
+            attributes={"name": "ramp"},
+            quantities={"t_start": (0.0, "ms"), "sampling_rate": (20000.0, "hz")},
+            arrays={"signal": (ramp, "mv")},
+        ),
+        bulk.NewObject(
+            type="spiketrain",
+            key="train",
+            quantities={"t_start": (0.0, "ms"), "t_stop": (500.0, "ms")},
+            arrays={"times": (spikes, "ms")},
+        ),
+    ]
+    with site.database.writing() as conn:
+        keys = bulk.insert_tree(conn, site.ids["ada"], objects)
+    assert (ramp, spikes, keys["signal"], keys["train"]) == (1, 2, 1, 1)  # as the page has them
+    return user.token
+
+
+@pytest.mark.parametrize(("command", "output"), COMMANDS)
+def test_commands_print_what_the_page_says(service, command, output):
+    bash, curl = shutil.which("bash"), shutil.which("curl")
+    if bash is None or curl is None:
+        pytest.skip("bash and curl are needed")
+    address, token = service
+    variables = {
+        "SERVICE": address,
+        "AUTH": f"Authorization: Bearer {token}",
+        "PATH": "/usr/bin:/bin",
+    }
+    done = subprocess.run(
+        [bash, "-c", command], env=variables, capture_output=True, timeout=30, check=True
+    )
+    assert json.loads(done.stdout) == json.loads(output)
+
+
+def test_python_runs(service):
+    address, token = service
+    names = {"service": address, "token": token}
+    for block in BLOCKS:
+        exec(compile(block, "partial.md", "exec"), names)  # noqa: S102 - the page's text
+    names["http"].close()
+
+
+def test_the_page_names_every_parameter_and_kind():
+    assert len(COMMANDS) >= 4
+    for name in (*OBJECT_NAMES, *KINDS):
+        assert f"`{name}`" in PAGE, name
