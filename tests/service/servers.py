@@ -7,6 +7,7 @@ ends.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
 import json
 import os
@@ -232,10 +233,17 @@ class Process:
 
     def _is_healthy(self) -> bool:
         self._check_alive()
-        try:
-            return httpx2.get(f"{self.address}/health", timeout=5).status_code == 200
-        except httpx2.TransportError:
-            return False
+        return self.health() == 200
+
+    def health(self, *, seconds: float = PATIENCE) -> int:
+        """Ask whether it is well, on a new connection; the status, 0 without an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        with contextlib.closing(connection):
+            try:
+                connection.request("GET", "/health")
+                return connection.getresponse().status
+            except OSError:
+                return 0
 
     def _check_alive(self) -> None:
         assert self._process.poll() is None, self.log
@@ -377,7 +385,7 @@ def raw_request(process: Process, head: str, body: bytes = b"") -> Iterator[sock
 
 
 class PostgresServer:
-    """A PostgreSQL server that may be killed: what it has acknowledged is on the disk.
+    """A PostgreSQL server that may be killed.
 
     Parameters
     ----------
@@ -412,6 +420,9 @@ class PostgresServer:
             "port": self.port,
             "unix_socket_directories": self._folder,
             "shared_buffers": "32MB",
+            # what is committed has been handed to the system, which is not what is killed
+            "synchronous_commit": "on",
+            "fsync": "off",
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
@@ -423,7 +434,7 @@ class PostgresServer:
 
     def _answers(self) -> bool:
         try:
-            psycopg.connect(self.address.replace("+psycopg", ""), connect_timeout=5).close()
+            psycopg.connect(self.address.replace("+psycopg", ""), connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True

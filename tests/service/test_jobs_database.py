@@ -283,6 +283,29 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done(workshop):
     assert list(states(workshop.database).values()) == ["done"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_a_conversion_whose_child_is_killed_is_tried_again(workshop):
+    line = b",".join(b"%d.5" % number for number in range(2000)) + b"\n"
+    uploaded(workshop, "a.csv", line * 100)
+    worker = Worker(workshop)
+    thread = threading.Thread(target=worker.run_once)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not list(workshop.scratch.root.glob("*/array-1*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    parent = workshop.nursery._process.pid
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    thread.join()
+    assert counts(workshop, "block", "analogsignal", "datafile") == [0, 0, 1]
+    assert list(states(workshop.database).values()) == ["waiting"]
+    age(workshop.database, 100)
+    assert Worker(workshop).run_once() == 1
+    assert counts(workshop, "block", "analogsignal", "datafile") == [1, 100, 101]
+    assert list(workshop.scratch.root.iterdir()) == []
+
+
 def test_what_nothing_names_is_swept(workshop):
     uploaded(workshop, "a.csv", b"1,2,3\n")
     Worker(workshop).run_once()

@@ -50,7 +50,7 @@ def export(workshop: Workshop, row: FileRow, folder: Path) -> Path:
             "format": row.info.get("format"),
         }
         try:
-            workshop.nursery.run("export", request, workshop.convert_limits())
+            workshop.nursery.run("export", request, workshop.export_limits(row.size), patience=0.0)
         except ChildLost as error:
             raise ServiceError("unavailable", str(error), headers={"Retry-After": "2"}) from error
         except (Refused, ChildFailed) as error:

@@ -16,13 +16,14 @@ from ephyrus.service.files.canonical import (
     is_kept_dtype,
 )
 from ephyrus.service.files.kinds import ARRAY, NAMES, UNKNOWN
-from ephyrus.service.files.nursery import ChildFailed, Refused
+from ephyrus.service.files.nursery import ChildFailed, ChildLost, Refused
 from ephyrus.service.files.scratch import lay_out
 from ephyrus.service.files.workshop import Workshop
 
 __all__ = ["Looked", "checked_array", "look", "look_at_path"]
 
 DEFAULT_MIME = "application/octet-stream"
+PATIENCE = 60.0  # seconds to wait for others who have files looked at
 MOST_NOTE = 500  # characters
 
 
@@ -93,6 +94,11 @@ def look(
     -------
     list of Looked
         One for each of `files`. Arrays are in the store, and named by nothing yet.
+
+    Raises
+    ------
+    ChildLost
+        If that cannot be found out now.
     """
     with workshop.scratch.folder() as folder:
         shown = [(each.name, each.key) for each in (*files, *siblings)]
@@ -113,7 +119,10 @@ def _mains(workshop: Workshop, paths: Sequence[Path], found: Sequence[Looked]) -
     if len(parts) < 2:
         return set(paths)
     try:
-        report = workshop.nursery.run("mains", {"paths": parts}, workshop.look_limits(0))
+        limits = workshop.look_limits(0)
+        report = workshop.nursery.run("mains", {"paths": parts}, limits, patience=PATIENCE)
+    except ChildLost:
+        raise
     except (Refused, ChildFailed):
         return set(paths)
     mains = report.get("paths")
@@ -132,8 +141,11 @@ def look_at_path(workshop: Workshop, path: Path, size: int) -> Looked:
             "ratio": settings.max_unpack_ratio,
         }
         try:
-            report = workshop.nursery.run("look", request, workshop.look_limits(size))
+            limits = workshop.look_limits(size)
+            report = workshop.nursery.run("look", request, limits, patience=PATIENCE)
             return _checked(workshop, report, folder)
+        except ChildLost:  # which tells nothing about the file
+            raise
         except (Refused, ChildFailed) as error:
             return Looked(note=str(error)[:MOST_NOTE])
 

@@ -28,6 +28,7 @@ from ephyrus.service.files import frames
 __all__ = ["ChildFailed", "ChildLimits", "ChildLost", "Nursery", "Refused"]
 
 _MODULE = "ephyrus.service.files._nursery"
+_QUICK = frozenset({"look", "mains"})  # tasks that do not wait for conversions
 _KILLED = 10.0  # seconds for the system to end what was killed
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "EPHYRUS_NEUROSHARE_PATH")
 
@@ -77,7 +78,8 @@ class Nursery:
     Parameters
     ----------
     most : int
-        Children that run at the same time; others wait.
+        Children that run at the same time, each for what takes moments and for what takes long;
+        others wait.
     fork : bool, optional
         Copy a prepared process for each task; False: start Python anew for each (the only way on
         Windows; a second instead of some milliseconds).
@@ -85,7 +87,7 @@ class Nursery:
 
     def __init__(self, most: int = 2, *, fork: bool | None = None) -> None:
         self._forks = hasattr(os, "fork") if fork is None else fork
-        self._free = threading.BoundedSemaphore(most)
+        self._free = {quick: threading.BoundedSemaphore(most) for quick in (True, False)}
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._owner = 0
@@ -93,7 +95,14 @@ class Nursery:
         self._control: socket.socket | None = None
         self._finish: Any = None
 
-    def run(self, task: str, request: Mapping[str, Any], limits: ChildLimits) -> dict[str, Any]:
+    def run(
+        self,
+        task: str,
+        request: Mapping[str, Any],
+        limits: ChildLimits,
+        *,
+        patience: float | None = None,
+    ) -> dict[str, Any]:
         """Do a task in a child and give its report.
 
         Parameters
@@ -104,17 +113,26 @@ class Nursery:
             Its parameters, as JSON can hold them.
         limits : ChildLimits
             What it may use.
+        patience : float, optional
+            Seconds to wait while others are at work; None: as long as it takes.
 
         Raises
         ------
         Refused
             If the child refuses the file.
+        ChildLost
+            If it was ended from outside, or all are busy.
         ChildFailed
             If it crashes, or takes too long.
         """
         order = {"task": task, "limits": limits.as_mapping(), **request}
-        with self._free:
+        free = self._free[task in _QUICK]
+        if not free.acquire(timeout=-1 if patience is None else patience):
+            raise ChildLost("other files are being looked at; try again in a moment")
+        try:
             report = self._forked(order) if self._forks else _fresh(order)
+        finally:
+            free.release()
         if "refused" in report:
             raise Refused(str(report["refused"]))
         if not isinstance(report.get("result"), dict):

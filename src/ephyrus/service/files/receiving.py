@@ -185,7 +185,7 @@ class _Receiver:
     def _end(self) -> None:
         part = self._part
         if part.file is not None:
-            key = part.file.commit()
+            key = part.file.commit(settled=False)
             size, part.file, digest = part.file.size, None, part.digest.hexdigest()
             name = plain_name((part.filename or "file")[:MOST_NAME])
             self.form.files.append(Received(name, key, size, digest))
@@ -243,6 +243,7 @@ async def receive_form(
         if waiting:
             await run(receiver.feed, bytes(waiting))
         receiver.check_complete()
+        await run(store.settle, [received.key for received in receiver.form.files])
     except BaseException:  # also when the request is cancelled: nothing is left behind
         receiver.discard()
         raise

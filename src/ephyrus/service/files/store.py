@@ -54,8 +54,8 @@ class NewFile(Protocol):
     def write(self, data: Any) -> None:
         """Append bytes."""
 
-    def commit(self) -> str:
-        """Make the file durable and give its key."""
+    def commit(self, *, settled: bool = True) -> str:
+        """Make the file durable and give its key; see `ArrayStore.adopt` for `settled`."""
 
     def abort(self) -> None:
         """Take back what was written, unless it was committed."""
@@ -83,7 +83,7 @@ class ArrayStore(Protocol):
         """
 
     def settle(self, keys: Iterable[str]) -> None:
-        """Make files durable that were taken over without that."""
+        """Make files durable that were taken over or committed without that."""
 
     def source(self, key: str) -> ByteSource:
         """Open a file for reading; raises `FileNotFoundError` if there is none."""
@@ -168,11 +168,12 @@ class NewFolderFile(_Discarded):
             self.size += done
             view = view[done:]
 
-    def commit(self) -> str:
-        """Make the file durable and give its key."""
-        os.fsync(self._descriptor)
+    def commit(self, *, settled: bool = True) -> str:
+        """Make the file durable and give its key; see `ArrayStore.adopt` for `settled`."""
+        if settled:
+            os.fsync(self._descriptor)
         self._close()
-        self._store.take(self._path, self.key)
+        self._store.take(self._path, self.key, settled=settled)
         return self.key
 
     def abort(self) -> None:
@@ -352,7 +353,7 @@ class NewObject(_Discarded):
             self._writer.write(view[start : start + COPIED])
         self.size += len(view)
 
-    def commit(self) -> str:
+    def commit(self, *, settled: bool = True) -> str:
         """Send the last part and give the key."""
         self._is_open = False
         self._writer.close()

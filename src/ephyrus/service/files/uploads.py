@@ -18,6 +18,7 @@ from ephyrus.service.files import jobs
 from ephyrus.service.files.kinds import CONVERTIBLE
 from ephyrus.service.files.looking import Looked, StoredName, look
 from ephyrus.service.files.making import enqueue_levels, upload_facts
+from ephyrus.service.files.nursery import ChildLost
 from ephyrus.service.files.receiving import Received
 from ephyrus.service.files.records import siblings_of
 from ephyrus.service.files.workshop import Workshop
@@ -122,7 +123,12 @@ def _looked(
     with workshop.database.reading() as connection:
         siblings = siblings_of(connection, principal.user_id or 0, section_id)
     names = [StoredName(received.name, received.key, received.size) for received in files]
-    return look(workshop, names, siblings)
+    try:
+        return look(workshop, names, siblings)
+    except ChildLost as error:
+        for received in files:  # nothing names them, and the sender is told to send them again
+            workshop.store.delete(received.key)
+        raise ServiceError("unavailable", str(error), headers={"Retry-After": "10"}) from error
 
 
 def _add(

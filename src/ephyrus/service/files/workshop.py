@@ -53,6 +53,15 @@ class Workshop:
             settings.max_array_bytes + 2**20,
         )
 
+    def export_limits(self, size: int) -> ChildLimits:
+        """Give what writing a file of `size` bytes in another form for a request may use."""
+        settings = self.settings
+        return ChildLimits(
+            settings.convert_memory_bytes,
+            settings.child_seconds + size / BYTES_PER_SECOND,
+            settings.max_array_bytes + 2**20,
+        )
+
     def convert_limits(self) -> ChildLimits:
         """Give what converting a file may use."""
         settings = self.settings

@@ -88,7 +88,7 @@ def _asked(call: Call) -> list[tuple[int, DataRequest]]:
             )
         with _told(place):
             request = DataRequest.from_query(_pairs(item))
-            asked.append((parse(item.get("datafile"), "datafile", style).id, request))
+            asked.append((parse(item.get("datafile"), kind="datafile", style=style).id, request))
     return asked
 
 
