@@ -173,6 +173,21 @@ def test_who_cannot_be_written_down_is_let_in_all_the_same(database, clock, monk
     assert caplog.messages == ["the last use of a session could not be written: busy"]
 
 
+def test_a_session_that_ends_while_its_use_is_written_down(database, clock, monkeypatch):
+    _, authenticator, scope = logged_in(database, touch_seconds=10)
+    clock.wait(11)
+    touch = Authenticator._touch
+
+    def and_meanwhile(self, shown, expires):
+        with database.writing() as conn:
+            conn.execute(SESSION.delete())
+        return touch(self, shown, expires)
+
+    monkeypatch.setattr(Authenticator, "_touch", and_meanwhile)
+    assert authenticator.authenticate(scope).username == "bob"
+    refused(authenticator, scope)
+
+
 def test_tokens_have_their_scopes_and_no_more(database):
     _logins, authenticator, _ = logged_in(database)
     with database.writing() as conn:

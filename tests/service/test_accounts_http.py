@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from datetime import timedelta
 from html import unescape
 
@@ -13,10 +15,12 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from ephyrus.service.accounts import users
+from ephyrus.service.accounts.authentication import Authenticator
 from ephyrus.service.accounts.oidc.provider import Provider
 from ephyrus.service.accounts.passwords import Passwords
 from ephyrus.service.accounts.tables import SESSION, utc_now
 from ephyrus.service.app import create_app
+from ephyrus.service.errors import ServiceError
 from ephyrus.service.routes.account.pages import local_path
 from tests.service.accounts_support import PASSWORD, cheap
 from tests.service.test_accounts_oidc import ISSUER, FakeProvider
@@ -423,7 +427,8 @@ def test_a_browser_logs_in_with_a_token(lab):
     assert outcome(answer) == (401, "invalid_credentials")
 
 
-def test_administrators_make_and_change_users(lab):
+def test_administrators_make_and_change_users(lab, caplog):
+    caplog.set_level("INFO", logger="ephyrus.service.routes")
     ada = lab.logged_in("ada")
     body = {"username": "Eve", "password": PASSWORD, "full_name": "Eve E.", "email": "e@x.org"}
     answer = ada.post("/account/users/", json=body)
@@ -443,6 +448,13 @@ def test_administrators_make_and_change_users(lab):
     assert answer.json()["users"][0]["is_active"] is False
     assert client.get("/account/").status_code == 401
     assert client.post("/account/authenticate/", data=form).status_code == 401
+    assert caplog.messages == [
+        f"user {lab.ada} has made user {eve['id']}",
+        f"user {lab.ada} has changed of user {eve['id']}: is_admin, password",
+        f"user {lab.ada} has changed of user {eve['id']}: is_active",
+        "a login from unknown failed",
+    ]
+    assert outcome(ada.post("/account/users/eve/")) == (200, "object_updated")  # no body at all
     answer = ada.post("/account/users/ada", json={"is_admin": False})
     assert outcome(answer) == (400, "bad_parameter")
     assert outcome(ada.post("/account/users/ada", json={"subject": "x"}))[0] == 400
@@ -561,3 +573,53 @@ def test_sessions_of_the_database_are_digests(lab):
     with lab.database.reading() as conn:
         rows = conn.execute(SESSION.select()).all()
     assert client.cookies["sessionid"] not in repr(rows)
+
+
+def test_values_of_wrong_kinds(lab):
+    ada = lab.logged_in("ada")
+    for address, body in (
+        ("/account/users/", {"username": "zoe", "is_admin": 1}),
+        ("/account/users/", {"username": "zoe\0"}),
+        ("/account/groups/", {"name": "g", "members": ["a\0"]}),
+        ("/account/groups/", {"name": "g", "members": "bob"}),
+        ("/account/groups/", {"name": "g", "members": [None]}),
+    ):
+        answer = ada.post(address, content=json.dumps(body))
+        assert answer.status_code == 400, body
+    for address in ("/account/tokens/x", "/account/links/x", "/account/tokens/-1"):
+        assert outcome(ada.delete(address)) == (404, "does_not_exist")
+
+
+def test_a_new_password_by_a_program(lab):
+    program = lab.token("bob", "write")
+    answer = program.post("/account/password", json={"old": PASSWORD, "new": NEW})
+    assert outcome(answer) == (200, "object_updated")
+    assert "set-cookie" not in answer.headers
+    assert program.get("/account/").status_code == 200
+
+
+def test_a_busy_database_does_not_pretend_that_everybody_was_logged_out(lab, monkeypatch):
+    client = lab.logged_in()
+
+    def busy(self, scope, stamp=None):
+        raise ServiceError("unavailable", "busy")
+
+    monkeypatch.setattr(Authenticator, "authenticate", busy)
+    assert outcome(client.post("/account/logout/?all=1")) == (503, "unavailable")
+
+
+def test_a_provider_whose_packages_are_missing(database, monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    with Lab(database, oidc_issuer=ISSUER) as lab:
+        answer = lab.browser().get("/account/oidc/login/")
+        assert outcome(answer) == (503, "unavailable")
+        assert "oidc" in answer.json()["message"]
+
+
+def test_the_address_for_the_way_back_may_be_set(database):
+    back = "https://lab.example.org/account/oidc/callback/"
+    with Lab(database, oidc_issuer=ISSUER, oidc_redirect_uri=back) as lab:
+        transport = httpx2.ASGITransport(app=FakeProvider())
+        lab.app.service.part("oidc", lambda service: Provider(service.settings, transport))
+        address = httpx2.URL(lab.browser().get("/account/oidc/login/").headers["location"])
+        assert address.params["redirect_uri"] == back

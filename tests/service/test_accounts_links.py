@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from ephyrus.service.accounts import groups, users
+from ephyrus.service.accounts import groups, links, users
 from ephyrus.service.accounts.authentication import Authenticator
 from ephyrus.service.accounts.credentials import Presented, digest, new_secret, presented
 from ephyrus.service.accounts.scopes import ALL_SCOPES
@@ -268,3 +268,26 @@ def test_the_secret_of_a_link_is_not_that_of_a_session():
     assert presented([cookies]) == Presented("session", both, both)
     assert presented([(b"x-share-link", b"short")]) == Presented("link", "", "", True)
     assert presented([(b"cookie", b"sharelink=short")]) is None
+
+
+def test_links_are_bounded(lab, monkeypatch):
+    monkeypatch.setattr(links, "MOST_LINKS", 1)
+    linked(lab)
+    body = {"object": f"/electrophysiology/block/{lab.block}"}
+    answer = lab.logged_in().post("/account/links/", json=body)
+    assert outcome(answer) == (400, "bad_parameter")
+    assert list(answer.json()["details"]) == ["links"]
+
+
+def test_a_link_to_a_section_leaves_properties_to_it(lab):
+    section = make(lab, "section", name="rig")
+    make(lab, "property", name="gain", section=section)
+    body = {"object": f"/metadata/section/{section}"}
+    secret = lab.logged_in().post("/account/links/", json=body).json()["secret"]
+    headers = {"X-Share-Link": secret}
+    answer = lab.browser().get("/metadata/property/", headers=headers)
+    assert [each["fields"]["name"] for each in answer.json()["selected"]] == ["gain"]
+    assert (
+        lab.browser().get(f"/electrophysiology/block/{lab.block}", headers=headers).status_code
+        == 401
+    )

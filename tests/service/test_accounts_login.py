@@ -345,3 +345,20 @@ def test_a_session_slides_and_ends(database, clock):
     assert authenticator.authenticate(scope).username == "bob"
     clock.now = 1_700_000_000.0 + 2501
     assert refusal(authenticator.authenticate, scope).status == 401
+
+
+def test_logs_name_neither_users_nor_passwords(database, clock, caplog):
+    caplog.set_level("INFO", logger="ephyrus.service.accounts")
+    logins = entry(database, login_attempts=1)
+    refusal(logins.by_password, PASSWORD, "bob", network=HOME)  # typed into the wrong fields
+    refusal(logins.by_password, PASSWORD, "bob", network=HOME)
+    refusal(logins.by_token, "eph_secret", network=HOME)
+    logins.by_password("bob", PASSWORD, network=HOME)
+    with database.reading() as conn:
+        bob = users.get(conn, "bob").id
+    assert caplog.messages == [
+        f"a login from {HOME} failed",
+        f"logins from {HOME} are refused for a while",
+        f"a login with a token from {HOME} failed",
+        f"user {bob} has logged in",
+    ]

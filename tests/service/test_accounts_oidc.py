@@ -54,7 +54,7 @@ class FakeProvider:
         self.codes = {}
         self.asked = []
         self.answer = None
-        self.secret = "s3cr:t"
+        self.told = None
 
     def approve(self, address, **claims):
         """Log in at the provider; gives the query that the browser is sent back with."""
@@ -74,9 +74,12 @@ class FakeProvider:
 
     def exchange(self, headers, form):
         """Answer at the token endpoint."""
-        name, _, secret = b64decode(headers["authorization"].split()[1]).decode().partition(":")
-        assert (name, secret) == ("ephyrus+lab", "s3cr%3At")  # form-encoded, as RFC 6749 has it
-        assert "client_secret" not in form
+        if "client_id" in form:
+            assert "authorization" not in headers
+            self.told = (form["client_id"], form.get("client_secret"))
+        else:
+            name, _, text = b64decode(headers["authorization"].split()[1]).decode().partition(":")
+            self.told = (name, text)
         asked = self.codes.pop(form["code"], None)
         challenge = urlsafe_b64encode(sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
         assert form["grant_type"] == "authorization_code"
@@ -210,6 +213,7 @@ def test_from_the_first_click_to_the_claims(database, fake):
         return claims
 
     claims = run(settings, fake, work)
+    assert fake.told == ("ephyrus+lab", "s3cr%3At")  # form-encoded, as RFC 6749 has it
     assert (claims["sub"], claims["preferred_username"]) == ("248289", "Ada")
     assert fake.asked == [
         "/realm/.well-known/openid-configuration",
@@ -217,6 +221,48 @@ def test_from_the_first_click_to_the_claims(database, fake):
         "/realm/keys",
         "/realm/token",
     ]
+
+
+@pytest.mark.parametrize(
+    ("secret", "methods", "told"),
+    [
+        ("s3cr:t", ["client_secret_post"], (CLIENT, "s3cr:t")),
+        ("", ["none"], (CLIENT, None)),
+        ("", None, (CLIENT, None)),
+    ],
+)
+def test_other_ways_to_tell_who_asks(sqlite_database, fake, secret, methods, told):
+    settings = oidc(sqlite_database, oidc_client_secret=secret)
+    fake.discovery["token_endpoint_auth_methods_supported"] = methods
+
+    async def work(provider):
+        begun = flow.begin(sqlite_database, redirect_uri=BACK, next_path="/")
+        address = flow.authorization_url(f"{ISSUER}/auth", begun, settings, redirect_uri=BACK)
+        sent = fake.approve(address)
+        text = await provider.id_token(sent["code"], verifier=begun.verifier, redirect_uri=BACK)
+        return validated_claims(text, await provider.keys(), settings, nonce=begun.nonce)["sub"]
+
+    assert run(settings, fake, work) == "248289"
+    assert fake.told == told
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((500, {}), "unavailable"),
+        ((302, {}), "unavailable"),
+        ((200, {}), "invalid_credentials"),
+        ((200, {"id_token": 7}), "invalid_credentials"),
+        ((400, b"<html>"), "invalid_credentials"),
+    ],
+)
+def test_codes_that_are_not_exchanged(sqlite_database, fake, answer, expected):
+    async def work(provider):
+        await provider.addresses()
+        fake.answer = answer
+        await provider.id_token("code", verifier="v", redirect_uri=BACK)
+
+    assert refusal(run, oidc(sqlite_database), fake, work).message_type == expected
 
 
 def test_a_stolen_code_is_of_no_use_without_the_verifier(database, fake):
@@ -254,6 +300,7 @@ def test_new_keys_are_fetched_but_not_again_and_again(database, fake):
         ({"token_endpoint": None}, "has no token_endpoint"),
         ({"jwks_uri": "http://login.example.org/keys"}, "must begin with https://"),
         ({"authorization_endpoint": "javascript:alert(1)"}, "must begin with https://"),
+        ({"authorization_endpoint": "https://["}, "one of its addresses is none"),
     ],
 )
 def test_providers_that_are_not_used(database, fake, change, reason):

@@ -725,3 +725,37 @@ def test_groups_and_spacing(world: World, groups_of: int, spacing: int) -> None:
         page = reading.select(connection, ADMIN, "analogsignal", query, detail=BRIEF)
     assert [record.id for record in page.records] == wanted[3:53]
     assert page.total == len(wanted)
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("offset", str(2**62))],
+        [("groups_of", str(10**9)), ("spacing", str(10**9))],
+        [("id", str(2**63 - 1))],
+        [("id__gt", "9" * 300)],
+        [("safety_level__gt", "99999999")],
+        [("file_type", "99999999")],
+        [("size__in", "1,2.5,99999999999999999999")],
+        [("name", "x" * 100_000)],
+        [("name__startswith", "\U0010ffff")],
+        [("created_min", "9999-12-31")],
+        [("created_max", "0001-01-01")],
+        [("date_created__year", "1")],
+        [("date_created__day", "9000")],
+    ],
+)
+def test_extreme_values_are_answered(world: World, pairs: list[tuple[str, str]]) -> None:
+    found = world.select(ADMIN, "datafile", *pairs) if pairs[0][0] != "offset" else []
+    assert found in ([], [1], [1, 2, 3])
+    with world.database.reading() as connection:
+        reading.select(connection, ADMIN, "datafile", ListQuery.parse(pairs))
+
+
+@pytest.mark.parametrize("text", ["9999-12-31 23:59:59", "0001-01-01", "x\ud800"])
+def test_extreme_times_and_texts(world: World, text: str) -> None:
+    for key in ("date_created", "date_created__gt", "date_created__lte", "name"):
+        try:
+            assert world.select(ADMIN, "datafile", (key, text)) in ([], [1, 2, 3])
+        except ServiceError as error:
+            assert (error.message_type, error.details) == ("wrong_params", key)

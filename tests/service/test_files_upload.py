@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import random
+import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ import numpy as np
 import pytest
 
 from ephyrus.service.db.schema import JOBS
+from ephyrus.service.files.work import CSV_DEFAULTS
 from ephyrus.service.files.worker import Worker
 from ephyrus.service.files.workshop import workshop_of
+from ephyrus.service.settings import Settings
 from tests.service.support import Site, User
 from tests.synth import brainvision
 
@@ -548,6 +551,36 @@ def test_overviews_of_long_arrays_are_built(site, bob):
     bins = values.reshape(5, -1)
     assert sorted(got) == sorted([*bins.min(1).tolist(), *bins.max(1).tolist()])
     assert json.dumps(got) == json.dumps([int(each) for each in got])
+
+
+def test_everything_works_in_an_object_store(tmp_path, recording):
+    address = f"file://{tmp_path / 'objects'}"
+    (tmp_path / "objects").mkdir()
+    with Site(tmp_path / "data", array_store=address) as site:
+        bob = site.user("bob")
+        values = np.arange(60_000.0)
+        data = hdf5(values)
+        (array,) = sent(bob, ("x.h5", data))
+        assert bob.get(f"/datafiles/{array['id']}/download").content == data
+        part = bob.get(f"/datafiles/{array['id']}/data?format=json&start_index=59998").json()
+        assert part == [59998.0, 59999.0]
+        files = sent(bob, *recording.items())
+        (number,) = [each["last_task_id"] for each in files if each["last_task_id"]]
+        assert work(site) == 2
+        done = task(bob, number)
+        assert done["state"] == "done", done
+        assert len(keys(site)) > len(files) + 3
+        assert not (tmp_path / "data" / "arrays").exists()
+
+
+def test_the_page_on_files_names_the_settings_as_they_are():
+    page = (Path(__file__).parents[2] / "docs" / "service" / "files.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", page, flags=re.MULTILINE)
+    assert len(rows) == 15
+    for name, value in rows:
+        assert str(Settings.model_fields[name].default) == value, name
+    for name, value in CSV_DEFAULTS.items():
+        assert f"`{name}` ({value:g})" in page if value in (0, 1) else f"({value})" in page
 
 
 def test_store_is_a_folder_below_the_data(site):

@@ -19,10 +19,13 @@ import pytest
 
 import ephyrus
 from ephyrus.errors import EphyrusError
-from ephyrus.service.inplace.catalog import summary
+from ephyrus.service.accounts import tokens, users
+from ephyrus.service.db.engine import Database
+from ephyrus.service.inplace.catalog import add_entry, summary
 from ephyrus.service.inplace.discover import Scanner
 from ephyrus.service.inplace.local import InUseError, LocalService, folder_of
 from ephyrus.service.inplace.register import Event
+from ephyrus.service.settings import Settings
 from tests.synth import brainvision
 
 DATA = os.environ.get("EPHYRUS_TEST_DATA", "")
@@ -224,6 +227,61 @@ def test_what_is_not_served_any_more_goes(archive, tmp_path):
     with serving(archive / "b" / "rec.vhdr", tmp_path / "served") as client:
         (block,) = client.list("block")
         assert block["fields"]["name"] == "b/rec.vhdr"
+
+
+def test_after_a_process_that_was_killed(archive, tmp_path):
+    folder = tmp_path / "served"
+    with serving(archive, folder) as client:
+        database = client.service.database
+        other = tokens.issue_start_token(database, database.settings)  # left by one that was killed
+        assert client.raw("/electrophysiology/block/", token=other)[0] == 200
+        with database.writing() as connection:  # it was about to open another recording
+            add_entry(connection, str(brain(archive / "c")), str(archive))
+    (folder / "levels-half").mkdir()
+    with serving(archive, folder) as client:
+        assert client.raw("/electrophysiology/block/", token=other)[0] == 401
+        assert len(client.list("block")) == 3
+    assert list(folder.glob("levels-*")) == []
+
+
+def test_a_faulty_reader_does_not_hide_the_others(archive, tmp_path, monkeypatch):
+    import ephyrus.service.inplace.register as module
+
+    def fail(recording: Any, **keywords: Any) -> Any:
+        if "a" in Path(recording.path).parts[-2]:
+            raise ZeroDivisionError("a fault")
+        return rows_of(recording, **keywords)
+
+    rows_of = module.rows_of
+    monkeypatch.setattr(module, "rows_of", fail)
+    events: list[Event] = []
+    with serving(archive, tmp_path / "served", tell=events.append) as client:
+        assert [block["fields"]["name"] for block in client.list("block")] == ["b/rec.vhdr"]
+    assert ("failed", "a/rec.vhdr", "a fault") in [(e.kind, e.name, e.message) for e in events]
+
+
+def test_on_postgresql(archive, tmp_path, postgresql_url):
+    with serving(archive, tmp_path / "served", database=postgresql_url) as client:
+        (one, other) = client.list("analogsignalarray")
+        with ephyrus.open(archive / "b" / "rec.vhdr") as recording:
+            expected = recording.read_scaled(0, channels=[0, 2])
+        np.testing.assert_array_equal(client.array(other["fields"]["signal"]["data"]), expected)
+        for path in (archive / "a").iterdir():
+            path.unlink()
+        assert until(lambda: len(client.list("block")) == 1)
+        assert client.raw(one["permalink"])[0] == 404
+
+
+def test_a_database_with_users_is_left_alone(archive, tmp_path, postgresql_url):
+    database = Database(Settings(database=postgresql_url))
+    with database.writing() as connection:
+        users.create(connection, "ada")
+    database.close()
+    service = LocalService(
+        Scanner([str(archive)]), tmp_path / "served", port=0, database=postgresql_url
+    )
+    with pytest.raises(InUseError, match="with 1 users"), service:
+        pass
 
 
 def test_each_set_of_paths_has_a_folder_of_its_own(tmp_path):

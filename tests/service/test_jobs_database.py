@@ -210,6 +210,18 @@ def test_a_worker_does_all_jobs_that_wait(workshop):
     assert (found.state, "strange" in found.message) == ("failed", True)
 
 
+def test_jobs_are_handed_to_a_cluster(sqlite_database, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    settings = sqlite_database.settings
+    workshop = open_workshop(settings, database=sqlite_database)
+    uploaded(workshop, "a.csv", b"1,2,3\n4,5,6\n")
+    with distributed.LocalCluster(
+        n_workers=1, processes=False, dashboard_address=None, local_directory=str(tmp_path)
+    ) as cluster:
+        assert Worker(workshop, dask=cluster.scheduler_address).run_once() == 1
+    assert counts(workshop, "block", "analogsignal", "datafile") == [1, 2, 3]
+
+
 def test_faults_are_tried_again_and_told(workshop, monkeypatch, caplog):
     from ephyrus.service.files import worker as module
 

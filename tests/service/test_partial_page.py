@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import httpx2
 import numpy as np
 import pytest
 import uvicorn
@@ -35,37 +36,28 @@ def service(tmp_path_factory):
         time.sleep(0.01)
     try:
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}", fill(site)
+        yield f"http://127.0.0.1:{port}", fill(site, f"http://127.0.0.1:{port}")
     finally:
         server.should_exit = True
         thread.join(30)
 
 
-def fill(site):
+def fill(site, address):
     """Make the objects of the page; a token."""
     user = site.user("ada")
     ramp = user.array(np.arange(10_000, dtype=np.int16), name="ramp")
     spikes = user.array(np.array([12.5, 60.0, 61.0, 140.0, 320.0]), name="spikes")
-    from ephyrus.service.catalog import bulk
-
-    objects = [
-        bulk.NewObject(
-            type="analogsignal",
-            key="signal",
-            attributes={"name": "ramp"},
-            quantities={"t_start": (0.0, "ms"), "sampling_rate": (20000.0, "hz")},
-            arrays={"signal": (ramp, "mv")},
-        ),
-        bulk.NewObject(
-            type="spiketrain",
-            key="train",
-            quantities={"t_start": (0.0, "ms"), "t_stop": (500.0, "ms")},
-            arrays={"times": (spikes, "ms")},
-        ),
-    ]
-    with site.database.writing() as conn:
-        keys = bulk.insert_tree(conn, site.ids["ada"], objects)
-    assert (ramp, spikes, keys["signal"], keys["train"]) == (1, 2, 1, 1)  # as the page has them
+    begin, end = {"data": 0, "units": "ms"}, {"data": 500, "units": "ms"}
+    rate = {"data": 20000, "units": "hz"}
+    signal = {"t_start": begin, "sampling_rate": rate, "signal": {"data": ramp, "units": "mv"}}
+    train = {"t_start": begin, "t_stop": end, "times": {"data": spikes, "units": "ms"}}
+    ids = [ramp, spikes]
+    for kind, fields in (("analogsignal", signal), ("spiketrain", train)):
+        answer = httpx2.post(
+            f"{address}/electrophysiology/{kind}/", headers=user.headers, json=fields, timeout=30
+        )
+        ids.append(answer.json()["selected"][0]["fields"]["id"])
+    assert ids == [1, 2, 1, 1]  # as the page has them
     return user.token
 
 

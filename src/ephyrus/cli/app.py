@@ -28,19 +28,16 @@ from ephyrus.cli.params import (
     channel_list,
     complete_format,
     complete_written,
+    examples,
 )
 from ephyrus.cli.program import Commands
 from ephyrus.cli.service import app as service_commands
+from ephyrus.cli.serving import SERVE_EXAMPLES, WORKER_EXAMPLES, serve, worker
 
 if TYPE_CHECKING:
     from ephyrus.cli.inputs import How
 
 __all__ = ["app"]
-
-
-def _examples(*lines: str) -> str:
-    """Lay examples out below a command's options."""
-    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
 
 
 app = typer.Typer(
@@ -49,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=_examples(
+    epilog=examples(
         "ephyrus info recording.abf                what is in a recording",
         "ephyrus head recording.vhdr -c Cz         its first values",
         "ephyrus check -r archive/                 are all files whole?",
@@ -114,7 +111,7 @@ def _how(format: str | None, option: list[str] | None, access: AccessMode, *, sa
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus identify recording.dat",
         "ephyrus identify -r archive/              every recording below a folder",
         "ephyrus identify --json *.dat             for programs",
@@ -130,7 +127,7 @@ def identify(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus info recording.abf",
         "ephyrus info session.vhdr day2/           several recordings, one after the other",
         "ephyrus info raw.bin -f rawbinarysignal -O nb_channel=64 -O sampling_rate=30kHz",
@@ -159,7 +156,7 @@ def info(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus head recording.abf                the first ten samples of every signal",
         "ephyrus head eeg.vhdr -c Fp1,Cz -n 20     two channels, twenty samples",
         "ephyrus head cell.abf --start 1.5         from 1.5 s on",
@@ -201,7 +198,7 @@ def head(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus check recording.abf",
         "ephyrus check -r archive/ && echo all whole",
         "ephyrus check --json *.vhdr > report.json",
@@ -230,7 +227,7 @@ def check(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus convert recording.abf recording.vhdr",
         "ephyrus convert *.abf converted/ --to brainvision",
         "ephyrus convert -r archive/ converted/ --to brainvision     keeps the folders",
@@ -311,7 +308,7 @@ def convert(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus plot recording.abf -o look.png",
         "ephyrus plot eeg.vhdr -o cz.pdf -c Cz --t-start 10 --t-stop 20",
     )
@@ -369,7 +366,7 @@ def plot(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus formats                           all of them",
         "ephyrus formats axon                      one of them, with its options",
     )
@@ -392,128 +389,7 @@ def formats(
     return run(name, as_json=as_json)
 
 
-@app.command(
-    epilog=_examples(
-        "ephyrus serve recordings/                 all recordings below a folder",
-        "ephyrus serve session.vhdr day2/ --port 8000",
-        "ephyrus serve raw.bin -f rawbinarysignal -O nb_channel=64 -O sampling_rate=30kHz",
-        "",
-        "The files stay where they are and are not changed. 'ephyrus service --help' tells of a",
-        "service with users of its own.",
-    )
-)
-def serve(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...",
-            help="Recordings: files, or folders with everything below them.",
-            show_default=False,
-        ),
-    ],
-    port: Annotated[
-        int | None,
-        typer.Option(
-            "--port",
-            min=0,
-            max=65_535,
-            help="Port (default: 8420, or the next that is free; 0: any).",
-            show_default=False,
-        ),
-    ] = None,
-    host: Annotated[
-        str, typer.Option("--host", help="Address to listen at.", metavar="ADDRESS")
-    ] = "127.0.0.1",
-    allow_remote: Annotated[
-        bool,
-        typer.Option("--allow-remote", help="Others than this machine may ask (see --host)."),
-    ] = False,
-    workers: Annotated[
-        int, typer.Option("--workers", "-w", min=1, max=256, help="Processes that answer.")
-    ] = 1,
-    database: Annotated[
-        str | None,
-        typer.Option(
-            "--database",
-            metavar="ADDRESS",
-            help="Another database than the embedded one (postgresql+psycopg://...).",
-            show_default=False,
-        ),
-    ] = None,
-    data_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--data-folder",
-            metavar="FOLDER",
-            help="Where the list of objects and overviews are kept (default: the user's own data "
-            "folder, a part for each set of FILEs).",
-            show_default=False,
-        ),
-    ] = None,
-    once: Annotated[
-        bool, typer.Option("--once", help="Show one request and its answer, and stop.")
-    ] = False,
-    format: FormatOption = None,
-    option: OptionOption = None,
-    quiet: QuietOption = False,
-) -> int:
-    """Show recordings to programs over HTTP, where they lie: objects, and any window of any signal.
-
-    The address and a token are printed at the start; recordings appear as they are opened, and what
-    changes on disk is noticed. Nobody else can reach the service, unless you say so.
-    """
-    from ephyrus.cli.serve import Wanted, run
-
-    wanted = Wanted(
-        host,
-        port,
-        allow_remote,
-        workers,
-        database or "",
-        data_folder,
-        once,
-        format,
-        assignments(option, "--option"),
-    )
-    return run(files, wanted, quiet=quiet)
-
-
-@app.command(
-    epilog=_examples(
-        "ephyrus worker                            until Ctrl-C",
-        "ephyrus worker --once                     what waits now, for a timer",
-        "ephyrus worker --threads 4                four at the same time",
-        "ephyrus worker --dask tcp://head:8786     hand the work to a cluster",
-        "",
-        "Which service: EPHYRUS_SERVICE_DATABASE, EPHYRUS_SERVICE_DATA_FOLDER and the like, as for",
-        "'ephyrus service'. Any number of workers may run, on any machines that reach the database",
-        "and the store of arrays.",
-    )
-)
-def worker(
-    once: Annotated[bool, typer.Option("--once", help="Do what waits now, and stop.")] = False,
-    threads: Annotated[
-        int, typer.Option("--threads", "-t", min=1, max=256, help="Jobs at the same time.")
-    ] = 1,
-    dask: Annotated[
-        str | None,
-        typer.Option(
-            "--dask",
-            metavar="ADDRESS",
-            help="Scheduler of a Dask cluster that jobs are handed to.",
-            show_default=False,
-        ),
-    ] = None,
-) -> int:
-    """Do the background jobs of a data service: conversions, archives, overviews.
-
-    A worker may be stopped or killed at any time: what it was doing is done by another one, and
-    nothing is ever half done.
-    """
-    from ephyrus.cli.worker import run
-
-    return run(once=once, threads=threads, dask=dask)
-
-
+app.command(epilog=SERVE_EXAMPLES)(serve)
+app.command(epilog=WORKER_EXAMPLES)(worker)
 app.add_typer(nix_commands, name="nix")
 app.add_typer(service_commands, name="service")

@@ -24,9 +24,15 @@ __all__ = [
     "channel_list",
     "complete_format",
     "complete_written",
+    "examples",
 ]
 
 READING = "Reading"
+
+
+def examples(*lines: str) -> str:
+    """Lay examples out below a command's options."""
+    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
 
 
 class AccessMode(StrEnum):

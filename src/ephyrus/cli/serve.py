@@ -69,7 +69,11 @@ def run(paths: Sequence[str], wanted: Wanted, *, quiet: bool) -> int:
     options = dict(wanted.options)
     if wanted.format is not None:
         options = with_units(named_format(wanted.format).options, options)
-    scanner = Scanner(paths, format=wanted.format, options=options)
+    try:
+        scanner = Scanner(paths, format=wanted.format, options=options)
+    except (TypeError, ValueError) as error:
+        hint = f"'ephyrus formats {wanted.format}' explains the options"
+        raise Failure(str(error), hint) from error
     told = _Told(quiet=quiet)
     try:
         service = LocalService(

@@ -33,11 +33,12 @@ def _pair_of_long(rows: Rows, start: int, stop: int) -> NDArray[Any]:
     """Reduce one bin that is longer than a piece: pairs of pieces are a signal again."""
     found = np.empty((0, *rows.item_shape), rows.dtype)
     for _first, values in pieces_of(rows, start, stop):
-        pair = extreme_pairs(values, _FIRST, np.array([len(values)]))[0]
-        found = np.concatenate([found, pair])
+        ends = extreme_pairs(values, _FIRST, np.array([len(values)]))[0]
+        found = np.concatenate([found, ends])
         if len(found) >= 64:
             found = extreme_pairs(found, _FIRST, np.array([len(found)]))[0]
-    return extreme_pairs(found, _FIRST, np.array([len(found)]))[0]
+    pair: NDArray[Any] = extreme_pairs(found, _FIRST, np.array([len(found)]))[0]
+    return pair
 
 
 def bin_positions(part: Rows, edges: NDArray[np.int64]) -> NDArray[np.int64]:

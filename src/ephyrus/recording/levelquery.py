@@ -165,7 +165,8 @@ def means_of(
             cuts = _Cuts(cuts.border, np.where(there, cuts.values, 0), cuts.before, cuts.behind)
         _take_sums(total, cuts)
         result = np.full(total.shape, np.nan)
-        return np.divide(total, number, out=result, where=number > 0)
+        np.divide(total, number, out=result, where=number > 0)
+        return result
 
 
 def _coarsest(levels: Sequence[Blocks], edges: NDArray[np.int64]) -> int | None:

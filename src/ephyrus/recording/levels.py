@@ -395,7 +395,8 @@ class _Level:
         place = self._place
         whole = self._whole()
         if whole is not None:
-            return whole[starts[:, None] + np.arange(count)]
+            entries: NDArray[Any] = whole[starts[:, None] + np.arange(count)]
+            return entries
         offsets = place.offset + starts * place.entry_bytes
         return self._source.gather(offsets, count * place.entry_bytes).view(place.dtype)
 

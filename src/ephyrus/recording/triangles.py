@@ -159,7 +159,8 @@ def _values_at(part: Rows, places: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _row(part: Rows, row: int) -> NDArray[np.float64]:
-    return _flat(part.read(row, row + 1))[0]
+    values: NDArray[np.float64] = _flat(part.read(row, row + 1))[0]
+    return values
 
 
 def _flat(values: NDArray[Any]) -> NDArray[np.float64]:

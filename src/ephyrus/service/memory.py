@@ -45,4 +45,4 @@ def keep_freed_memory() -> bool:
         _TRIM_THRESHOLD: KEPT_BYTES,
         _TOP_PAD: PAD_BYTES,
     }
-    return sum(mallopt(name, value) for name, value in values.items()) == len(values)
+    return bool(sum(mallopt(name, value) for name, value in values.items()) == len(values))

@@ -6,12 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ephyrus.cli.params import examples
+
 __all__ = ["app"]
-
-
-def _examples(*lines: str) -> str:
-    """Lay examples out below a command's options."""
-    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
 
 
 FileArgument = Annotated[
@@ -27,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=_examples(
+    epilog=examples(
         "ephyrus nix tree session.nix              what is in the file, with sizes",
         "ephyrus nix metadata session.nix          its sections and properties",
         "ephyrus nix validate *.nix                do they keep the rules of NIX?",
@@ -47,7 +44,7 @@ def _nix() -> None:
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus nix tree session.nix",
         "ephyrus nix tree --depth 2 session.nix    blocks and how much is in them",
         "ephyrus nix tree --json session.nix       for programs",
@@ -70,7 +67,7 @@ def tree(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus nix dump session.nix",
         "ephyrus nix dump -n 100 session.nix       more values of each array",
     )
@@ -89,7 +86,7 @@ def dump(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus nix validate session.nix",
         "ephyrus nix validate --errors *.nix       no warnings",
         "",
@@ -115,7 +112,7 @@ def validate(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus nix upgrade old.nix",
         "",
         "A copy is changed and takes the place of the file when it is complete.",
@@ -133,7 +130,7 @@ def upgrade(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus nix diff before.nix after.nix",
         "ephyrus nix diff --ids copy.nix original.nix   compare ids and times too",
         "",
@@ -157,7 +154,7 @@ def diff(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus nix metadata session.nix",
         "ephyrus nix metadata --yaml session.nix > session.yaml",
         "ephyrus nix metadata --section amplifier session.nix",

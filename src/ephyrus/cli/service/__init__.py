@@ -9,15 +9,11 @@ from typing import Annotated
 
 import typer
 
+from ephyrus.cli.params import examples
 from ephyrus.cli.service.tokens import tokens_app
 from ephyrus.cli.service.users import users_app
 
 __all__ = ["app"]
-
-
-def _examples(*lines: str) -> str:
-    """Lay examples out below a command's options."""
-    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
 
 
 QuietOption = Annotated[
@@ -29,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=_examples(
+    epilog=examples(
         "ephyrus service init                      database and first administrator",
         "ephyrus service run                       answer requests",
         "ephyrus service import archive/           put recordings into it",
@@ -100,7 +96,7 @@ def _service(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus service init",
         "ephyrus service init --admin ada",
         "ephyrus service --data-folder /srv/ephyrus init --admin ada --stdin < secret",
@@ -127,7 +123,7 @@ def init(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus service run",
         "ephyrus service run --workers 4 --port 8000   behind a proxy with TLS",
     )
@@ -152,7 +148,7 @@ def run(
 
 @app.command(
     "import",
-    epilog=_examples(
+    epilog=examples(
         "ephyrus service import recording.abf --owner ada",
         "ephyrus service import -r archive/ --owner ada --safety-level 2",
     ),
@@ -161,7 +157,7 @@ def import_(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...", help="Recordings: files, or folders of them.", show_default=False
+            metavar="FILE", help="Recordings: files, or folders of them.", show_default=False
         ),
     ],
     owner: Annotated[str, typer.Option("--owner", "-o", metavar="NAME", help="Whose they are.")],
@@ -217,7 +213,7 @@ def import_(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus service backup monday.tar",
         "ephyrus service backup monday.tar.gz",
         "ephyrus service backup - | ssh vault 'cat > monday.tar'",
@@ -248,7 +244,7 @@ def backup(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus service restore monday.tar",
         "ephyrus service --data-folder /srv/new restore monday.tar",
     )
@@ -269,7 +265,7 @@ def restore(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "ephyrus service check",
         "ephyrus service check --digests           read every byte too",
         "",

@@ -50,6 +50,7 @@ def run(*, host: str | None, port: int | None, workers: int) -> int:
         with opened():  # brings the tables up to date once, and tells what is wrong
             pass
         console.say(f"serving at {address_of(listener)}; Ctrl-C stops it")
+        sys.stdout.flush()  # whoever starts it as a child waits for this line
         app = create_app(settings) if workers == 1 else None
         server = Server(listener, app, workers=workers, environment=environment_of(values))
         server.run()

@@ -12,7 +12,6 @@ PACKAGES = (
     "alembic",
     "argon2",
     "brotli",
-    "defusedxml",
     "orjson",
     "prometheus_client",
     "pydantic_settings",

@@ -16,6 +16,7 @@ the user's own logins would give an attacker new attempts.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -37,6 +38,8 @@ __all__ = ["KNOWN_DAYS", "LoginLimits"]
 
 KNOWN_DAYS = 60
 """Days for which a network counts as known after a login from it."""
+
+log = logging.getLogger(__name__)
 
 _SKEW = 0.5  # seconds by which the clocks of workers may differ, and requests may overtake
 _PRUNE_SECONDS = 60.0
@@ -102,7 +105,12 @@ class LoginLimits:
             allowances = self._allowances(conn, name, network, now)
             ends = _ends_of(conn, [each.key for each in allowances])
         # most refusals end here, without writing
-        self._demand(now, [(each, ends.get(each.key, now)) for each in allowances], taken=1)
+        states = [(each, ends.get(each.key, now)) for each in allowances]
+        try:
+            self._demand(now, states, taken=1)
+        except ServiceError:
+            log.warning("logins from %s are refused for a while", network)
+            raise
         with self._database.writing(quiet=True) as conn:
             taken = [(each, self._move(conn, each, now)) for each in allowances]
             self._demand(now, taken, taken=0)

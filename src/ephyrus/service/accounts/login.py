@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ephyrus.service.settings import Settings
 
 __all__ = ["LoggedIn", "Logins"]
+
+log = logging.getLogger(__name__)
 
 _MAX_TYPED = 256  # longer than any name; what is cut off cannot make it one
 
@@ -106,6 +109,8 @@ class Logins:
             found = users.stored_password(conn, name)
         user_id, stored = (None, None) if found is None else found
         if not self.passwords.verify(stored, password) or user_id is None or stored is None:
+            # not the name: people type passwords into the wrong field
+            log.warning("a login from %s failed", network)
             raise _refusal()
         renewed = self.passwords.rehashed(stored, password)
         with self._database.writing(quiet=True) as conn:
@@ -146,6 +151,7 @@ class Logins:
                 )
             ).one_or_none()
             if row is None:
+                log.warning("a login with a token from %s failed", network)
                 raise _refusal()
             self.limits.give_back(conn, "", network)
         scopes = scopes_from_text(row.scopes)
@@ -170,6 +176,7 @@ class Logins:
                 conn, user_id, self._settings, scopes=scopes, token_id=token_id, until=until
             )
             is_crowded = sessions.is_crowded(conn, user_id)
+        log.info("user %d has logged in", user_id)
         if former or is_crowded:
             with self._database.writing() as conn:  # other workers may know these sessions
                 sessions.end(conn, former)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,28 +88,26 @@ def counts(times: Times, bins: int, window: Window, *, name: str) -> ArrayPart:
     low, high = _ends(times, window)
     result = np.zeros(bins, np.int64)
     width = (high - low) / bins
+    borders = low + np.arange(bins + 1) * width
     for _, block in _blocks_within(times, low, high):
         within = block[rows_within(block, low, high)]
-        place = (
-            np.floor((within - low) / width).astype(np.int64)
-            if width > 0
-            else np.zeros(len(within), np.int64)
-        )
-        np.clip(place, 0, bins - 1, out=place)
-        # division rounds: a time just below a border must not be counted behind it
-        place -= within < low + place * width
-        np.clip(place, 0, bins - 1, out=place)
-        result += np.bincount(place, minlength=bins)
-    facts = {"kind": "counts", "bin_start": low, "bin_width": width, "units": "1"}
+        place = np.searchsorted(borders, within, "right") - 1
+        result += np.bincount(np.clip(place, 0, bins - 1), minlength=bins)
+    facts: dict[str, str | int | float | None] = {
+        "kind": "counts",
+        "bin_start": low,
+        "bin_width": width,
+    }
     return ArrayPart(name, result.dtype, (bins,), lambda first, last: result[first:last], facts)
 
 
-def _blocks_within(times: Times, low: float, high: float):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _blocks_within(
+    times: Times, low: float, high: float
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Read the times, of sorted ones only those of the window."""
-    if not times.is_sorted:
-        return times.blocks()
-    rows = times.window(low, high)
-    return times.blocks(rows.start, rows.stop)  # type: ignore[union-attr]  # sorted: a slice
+    rows = times.window(low, high) if times.is_sorted else slice(0, times.n)
+    if isinstance(rows, slice):
+        yield from times.blocks(rows.start, rows.stop)
 
 
 def _ends(times: Times, window: Window) -> tuple[float, float]:
@@ -116,7 +116,7 @@ def _ends(times: Times, window: Window) -> tuple[float, float]:
     if low is None or high is None:
         least, largest = np.inf, -np.inf
         for _, block in times.blocks():
-            known = block[~np.isnan(block)]
+            known = block[np.isfinite(block)]
             if len(known):
                 least, largest = min(least, known.min()), max(largest, known.max())
         if least > largest:

@@ -83,15 +83,13 @@ class ListQuery:
         return bool(self.filters or self.search.strip())
 
     @classmethod
-    def parse(cls, pairs: Iterable[tuple[str, str]], *, style: str = "int") -> ListQuery:
+    def parse(cls, pairs: Iterable[tuple[str, str]]) -> ListQuery:
         """Read the parameters of a request.
 
         Parameters
         ----------
         pairs : iterable of (str, str)
             All parameters as sent; those that are not about the selection are passed over.
-        style : {"int", "base32"}
-            Style of ids (filters read theirs when they run).
 
         Returns
         -------
@@ -103,10 +101,10 @@ class ListQuery:
         ServiceError
             ``wrong_params``: a parameter is repeated, or its value cannot be read.
         """
-        del style
         values: dict[str, Any] = {}
         collected = _Collected()
         for key, text in pairs:
+            _check_text(key, text)
             name = _SYNONYMS.get(key, key)
             if name in _READ:
                 if name in values:
@@ -152,6 +150,23 @@ def _joined(texts: list[str]) -> str:
     return ",".join(part for part in inner if part)
 
 
+def _check_text(key: str, text: str) -> None:
+    """Refuse what no database keeps."""
+    if "\0" in key or not (key.isascii() or _is_unicode(key)):
+        raise ServiceError("wrong_params", "The name of a parameter is no text.")
+    if "\0" in text or not (text.isascii() or _is_unicode(text)):
+        raise _wrong(key, "is no text")
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text has no halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _wrong(key: str, reason: str) -> ServiceError:
     return ServiceError("wrong_params", f"The parameter {key!r} {reason}.", details=key)
 
@@ -187,8 +202,8 @@ def _flag(key: str, text: str) -> bool:
 
 def _text(key: str, text: str) -> str:
     """Read words of limited length."""
-    if len(text) > 500 or "\0" in text:
-        raise _wrong(key, "is longer than 500 characters or holds zeros")
+    if len(text) > 500:
+        raise _wrong(key, "is longer than 500 characters")
     return text
 
 
@@ -228,7 +243,7 @@ _READ: Mapping[str, Callable[[str, str], Any]] = {
     "cursor": _text,
     "search": _text,
     "at_time": lambda key, text: parse_at_time(text, key=key),
-    "groups_of": _whole(1, 2**31),
-    "spacing": _whole(0, 2**31),
+    "groups_of": _whole(1, 10**9),
+    "spacing": _whole(0, 10**9),
     "count": _flag,
 }

@@ -8,10 +8,12 @@ again costs one call of the system for each file.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +85,8 @@ class Scanner:
     ------
     FileNotFoundError
         If a path is not there.
-    ValueError
-        If there is no such format.
+    ValueError, TypeError
+        If there is no such format, or it has no such option.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class Scanner:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.wanted: Format | None = None if format is None else format_named(format).FORMAT
-        self.options = dict(options or {})
+        self.options = {} if self.wanted is None else _plain(self.wanted, options or {})
         self.paths = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]  # noqa: PTH100
         for path in self.paths:
             if not path.exists():
@@ -193,6 +195,25 @@ class Scanner:
             is_named = path.suffix[1:].lower() in self.wanted.extensions
             return match.format.name if is_named else ""
         return match.format.name
+
+
+def _plain(declared: Format, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give options as values that can be kept as JSON: checked, quantities as numbers."""
+    values = declared.option_values(options)
+    given = declared.renamed(options)
+    kept: dict[str, Any] = json.loads(
+        json.dumps({name: values[name] for name in given}, default=_as_number)
+    )
+    return kept
+
+
+def _as_number(value: Any) -> Any:
+    """Give numbers of any kind as those of Python."""
+    if isinstance(value, Fraction):
+        return float(value)
+    if hasattr(value, "tolist"):  # numpy arrays and scalars
+        return value.tolist()
+    return str(value)
 
 
 def is_inside(path: str, folder: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from ephyrus.service.db.engine import Database
 from ephyrus.service.files.store import open_store
 from ephyrus.service.inplace.catalog import recordings
 from ephyrus.service.inplace.discover import Scanner
+from ephyrus.service.inplace.overviews import UNFINISHED
 from ephyrus.service.inplace.register import Event
 from ephyrus.service.inplace.server import Server, address_of, environment_of, listening
 from ephyrus.service.inplace.serving import INTERVAL, FolderService
@@ -29,6 +31,7 @@ __all__ = ["InUseError", "LocalService", "folder_of"]
 
 USERNAME = "local"
 LOCK = "serving.lock"
+START_TOKEN = "ephyrus serve"  # noqa: S105 - the name of such tokens
 
 
 class InUseError(RuntimeError):
@@ -121,6 +124,7 @@ class LocalService:
         stack.callback(self.database.close)
         self.database.upgrade()
         self._check_own()
+        self._tidy()
         self.token = tokens.issue_start_token(self.database, settings, username=USERNAME)
         stack.callback(tokens.revoke_start_token, self.database, self.token)
         with self.database.reading() as connection:
@@ -156,6 +160,15 @@ class LocalService:
                 f"the database belongs to a service with {len(others)} users; recordings that are "
                 "served where they lie need a database of their own"
             )
+
+    def _tidy(self) -> None:
+        """Take away what a process left that was killed: its token, and half-made files."""
+        with self.database.writing() as connection:
+            for token in tokens.listing(connection):
+                if token.name == START_TOKEN:
+                    tokens.revoke(connection, token.id)
+        for place in self._folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(place, ignore_errors=True)
 
     def _listening(self) -> socket.socket:
         if self._port is not None:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from ephyrus.service.db.engine import Database
     from ephyrus.service.files.store import ArrayStore
 
-__all__ = ["build_missing"]
+__all__ = ["UNFINISHED", "build_missing"]
+
+UNFINISHED = "levels-"
+"""Beginning of the names of folders in which levels are made."""
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +102,7 @@ def _build(
 
     try:
         array = pool.array(location)
-        with tempfile.TemporaryDirectory(dir=folder, prefix="levels-") as place:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as place:
             path = Path(place) / "levels"
             build_levels(
                 path,

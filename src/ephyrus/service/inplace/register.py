@@ -18,6 +18,7 @@ from ephyrus.errors import Cancelled, EphyrusError
 from ephyrus.recording import Progress
 from ephyrus.service.catalog.bulk import insert_tree
 from ephyrus.service.catalog.recordings import remove_recording, replace_recording
+from ephyrus.service.errors import ServiceError
 from ephyrus.service.inplace.catalog import (
     Entry,
     add_entry,
@@ -189,7 +190,11 @@ class Registrar:
             entry, objects = self._opened(found, before)
         except Cancelled:
             raise
-        except (EphyrusError, OSError, ValueError, MemoryError, RecursionError) as error:
+        except ServiceError:
+            raise  # of the database, not of the recording
+        except Exception as error:
+            if not isinstance(error, EphyrusError | OSError | ValueError | MemoryError):
+                log.exception("a fault while %s was read", found.path)
             self._failed(found, known, error)
             return
         known[found.path] = entry

@@ -142,6 +142,8 @@ class FolderService:
             pass
         except (EphyrusError, OSError) as error:
             log.warning("%s: %s", what, error)
+        except Exception:
+            log.exception("%s", what)
 
 
 def _yield_to_others() -> None:

@@ -113,7 +113,9 @@ async def entry_of(call: Call, number: int, at_time: datetime | None = None) -> 
         There is none (404), or its data may not be read (403, 401).
     """
     found = _kept(call).known((call.principal, number, at_time), call.stamp)
-    return found or await call.thread(load_entry, call, number, at_time)
+    if found is None:
+        found = await call.thread(load_entry, call, number, at_time)
+    return found
 
 
 def load_entry(call: Call, number: int, at_time: datetime | None = None) -> Entry:

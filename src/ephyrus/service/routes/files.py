@@ -49,6 +49,24 @@ _UNITS: Mapping[str, Dimension] = {
     "t_start_units": "time",
     "units": "signal",
 }
+_FIELDS = frozenset(
+    {"section_id", "section", "convert", "bulk_update", "caption", "tags", "title", "name"}
+) | frozenset(CSV_DEFAULTS)
+_FORM: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        FILE_FIELD: {
+            "description": "The files; the key may come several times.",
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+        },
+        "section_id": {"type": "string"},
+        "convert": {"type": "string", "enum": ["0", "1"]},
+        "caption": {"type": "string"},
+        "tags": {"type": "string"},
+    },
+    "required": [FILE_FIELD],
+}
 _FLAGS: Mapping[str, bool] = {"0": False, "false": False, "1": True, "true": True, "": True}
 
 
@@ -59,6 +77,7 @@ async def upload(call: Call) -> Answer:
         body = b"".join([piece async for piece in call.stream(limit=limit)])
         call.document = parse_json(body)
         return await call.thread(bulk_update_datafiles, call)
+    call.query.check_names(_FIELDS)
     workshop = workshop_of(call.service)
     sent = dict(call.query.pairs)
     if sent.get("section_id"):
@@ -428,6 +447,7 @@ ROUTES: tuple[Route, ...] = (
         access="user",
         scope="write",
         body="stream",
+        document=_FORM,
         query=(
             Parameter(name="section_id", schema=_TEXT, description="Section of the files."),
             Parameter(

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from ephyrus.service.routes.call import Call, Service
     from ephyrus.service.routes.options import Options
 
-__all__ = ["Loaded", "Loader", "load_many", "load_one", "show_one"]
+__all__ = ["Loaded", "Loader", "load_many", "load_one", "show_one", "size_of"]
 
 _DEEPEST = 16  # levels of children within children
 _AT_ONCE = 500  # objects that are read with one page of queries
+_BYTES_OF_ONE = 4096  # memory of an object, with its row of the array and the entry itself
 
 Key = tuple[str, int]
 
@@ -50,36 +51,59 @@ class Loaded:
 
 
 class Loader:
-    """What was read of single objects, as long as nothing changes in the catalog.
+    """What was read from the catalog, as long as nothing changes in it.
 
     Parameters
     ----------
     most : int
-        Objects that are kept.
+        Bytes that may be kept, about.
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: dict[Hashable, tuple[Any, Loaded]] = {}
+        self._left = most
+        self._kept: dict[Hashable, tuple[Any, Any, int]] = {}
         self._lock = threading.Lock()
 
     @classmethod
     def of(cls, service: Service) -> Loader:
         """Give the one of this process."""
-        return service.part("objects", lambda each: cls(each.settings.cached_objects))
+        return service.part(
+            "objects", lambda each: cls(each.settings.cached_objects * _BYTES_OF_ONE)
+        )
 
-    def known(self, key: Hashable, stamp: Any) -> Loaded | None:
+    def known(self, key: Hashable, stamp: Any) -> Any:
         """Give what was read under the same state of the catalog; else None."""
         found = self._kept.get(key)
         return found[1] if found is not None and found[0] == stamp else None
 
-    def keep(self, key: Hashable, stamp: Any, loaded: Loaded) -> None:
-        """Keep what was read."""
+    def keep(self, key: Hashable, stamp: Any, value: Any, *, size: int = _BYTES_OF_ONE) -> None:
+        """Keep what was read, and let go of what was kept longest where that is too much."""
         with self._lock:
-            while len(self._kept) >= max(self._most, 1):
-                self._kept.pop(next(iter(self._kept)))
-            if self._most:
-                self._kept[key] = (stamp, loaded)
+            self._forget(key)
+            while self._kept and self._left < size:
+                self._forget(next(iter(self._kept)))
+            if size <= self._left:
+                self._kept[key] = (stamp, value, size)
+                self._left -= size
+
+    def _forget(self, key: Hashable) -> None:
+        known = self._kept.pop(key, None)
+        if known is not None:
+            self._left += known[2]
+
+
+def size_of(loaded: Loaded) -> int:
+    """Estimate the memory of objects in bytes."""
+    pairs = sum(len(each) for each in loaded.pairs.values())
+    records = (*loaded.records, *loaded.below.values())
+    return _BYTES_OF_ONE * (len(records) + 2 * pairs) + sum(map(_extra, records))
+
+
+def _extra(record: Record) -> int:
+    """Estimate what makes an object larger than others: texts, and ids of others."""
+    ids = sum(len(each) for each in (record.children or {}).values()) + len(record.metadata or ())
+    values = (*record.attributes.values(), *record.facts.values())
+    return 40 * ids + sum(len(str(value)) for value in values)
 
 
 def load_one(call: Call, kind: str, number: int, options: Options) -> Loaded:

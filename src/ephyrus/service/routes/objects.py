@@ -21,12 +21,14 @@ from ephyrus.service.routes.envelope import (
     present,
     selection,
 )
-from ephyrus.service.routes.loading import Loaded, Loader, load_many, load_one, show_one
+from ephyrus.service.routes.loading import Loaded, Loader, load_many, load_one, show_one, size_of
 from ephyrus.service.routes.options import Options, read_options
 from ephyrus.service.routes.parts import reads_arrays
 from ephyrus.service.types import TYPES, ObjectType, find
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from ephyrus.service.catalog.records import Page
     from ephyrus.service.routes.call import Call
 
@@ -38,6 +40,8 @@ __all__ = [
     "read_history",
     "show",
 ]
+
+_BYTES_OF_TOTAL = 1024  # memory of the size of a selection that is kept, with its query
 
 
 def kind_of(call: Call) -> ObjectType:
@@ -65,10 +69,10 @@ async def show(call: Call) -> Answer:
     loader = Loader.of(call.service)
     key = (call.principal, kind.name, number, options.detail, options.cascade, options.at_time,
            options.shown.level == "full")  # fmt: skip
-    loaded = loader.known(key, call.stamp)
+    loaded: Loaded | None = loader.known(key, call.stamp)
     if loaded is None:
         loaded = await call.thread(load_one, call, kind.name, number, options)
-        loader.keep(key, call.stamp, loaded)
+        loader.keep(key, call.stamp, loaded, size=size_of(loaded))
     record = loaded.records[0]
     tag = quoted(record.guid, _normal(options, loaded))
     public = record.safety_level == 1 and call.service.settings.anonymous_read
@@ -101,9 +105,8 @@ def list_objects(call: Call) -> Answer:
     style = call.service.settings.id_style
     pairs = [pair for pair in call.query.pairs if not pair[0].startswith("_")]
     query = ListQuery.parse(pairs, style=style)
-    query = replace(query, count=query.count or not {"count", "total"} & set(call.query.names()))
     with call.service.database.reading() as conn:
-        page = reading.select(conn, call.principal, kind.name, query, detail=options.detail)
+        page = _select(conn, call, kind, query, options)
         loaded = load_many(conn, call, page.records, options)
     span = f"{page.offset} {page.total} {page.next_cursor}"
     normal = f"{call.principal.username} {kind.name} {options.normal} {span}"
@@ -127,6 +130,22 @@ def list_objects(call: Call) -> Answer:
         next=links.get("next"),
         next_cursor=page.next_cursor,
     )
+
+
+def _select(
+    conn: Connection, call: Call, kind: ObjectType, query: ListQuery, options: Options
+) -> Page:
+    """Read a page. The selection is counted once, and again when the catalog has changed."""
+    wanted = query.count or not ("count" in call.query or "total" in call.query)
+    loader = Loader.of(call.service)
+    page_free = replace(query, offset=0, max_results=0, cursor=None, order_by=(), count=False)
+    key = ("total", call.principal, kind.name, page_free)
+    total = loader.known(key, call.stamp) if wanted else None
+    query = replace(query, count=wanted and total is None)
+    page = reading.select(conn, call.principal, kind.name, query, detail=options.detail)
+    if page.total is not None:
+        loader.keep(key, call.stamp, page.total, size=_BYTES_OF_TOTAL)
+    return page if total is None else replace(page, total=total)
 
 
 def _page_links(call: Call, query: ListQuery, page: Page) -> dict[str, str]:

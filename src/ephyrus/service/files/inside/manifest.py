@@ -19,7 +19,7 @@ from ephyrus.service.files.nursery import Refused
 __all__ = ["MANIFEST", "MOST_OBJECTS", "Manifest"]
 
 MANIFEST = "objects.jsonl"
-MOST_OBJECTS = 2_000_000
+MOST_OBJECTS = 300_000
 FLOATS = np.dtype(np.float64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ephyrus.service.accounts import groups, users
@@ -36,6 +37,8 @@ __all__ = [
     "show_group",
     "show_user",
 ]
+
+log = logging.getLogger(__name__)
 
 NEW_USER = (
     Field("username", required=True),
@@ -95,6 +98,7 @@ def create_user(call: Call) -> Answer:
     stored = None if password is None else logins(call).passwords.hash(password, name=name)
     with call.service.database.writing() as conn:
         user = users.create(conn, name, password_hash=stored, **sent)
+    log.info("user %d has made user %d", call.principal.user_id, user.id)
     return _shown(call, user, "object_created", "The user was made.", status=201)
 
 
@@ -118,6 +122,8 @@ def change_user(call: Call) -> Answer:
         if subject is not None:
             link(conn, user.id, issuer=call.service.settings.oidc_issuer, subject=subject)
         user = users.change(conn, user.id, sent)
+    what = ", ".join(sorted(call.document or {}))
+    log.info("user %d has changed of user %d: %s", call.principal.user_id, user.id, what)
     return _shown(call, user, "object_updated", "The user was changed.")
 
 

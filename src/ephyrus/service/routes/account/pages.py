@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ephyrus.service.routes.answers import Answer
 
@@ -113,10 +113,5 @@ def local_path(text: str) -> str:
         control characters to other sites.
     """
     is_plain = text.isascii() and text.isprintable() and " " not in text and "\\" not in text
-    if not is_plain or not text.startswith("/") or text.startswith("//") or len(text) > 2000:
-        return "/"
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return "/"
-    return text if not parts.scheme and not parts.netloc else "/"
+    is_local = text.startswith("/") and not text.startswith("//")
+    return text if is_plain and is_local and len(text) <= 2000 else "/"
