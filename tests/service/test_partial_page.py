@@ -26,7 +26,7 @@ BLOCKS = re.findall(r"```\{code-block\} python\n(.*?)```", PAGE, flags=re.DOTALL
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """Address of a service with the objects that the page speaks of, and a token for it."""
-    site = Site(tmp_path_factory.mktemp("service"))
+    site = Site(tmp_path_factory.mktemp("service"), allowed_hosts=("*",))
     config = uvicorn.Config(site.app, port=0, log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -56,6 +56,7 @@ def fill(site, address):
         answer = httpx2.post(
             f"{address}/electrophysiology/{kind}/", headers=user.headers, json=fields, timeout=30
         )
+        assert answer.status_code == 201, answer.text
         ids.append(answer.json()["selected"][0]["fields"]["id"])
     assert ids == [1, 2, 1, 1]  # as the page has them
     return user.token

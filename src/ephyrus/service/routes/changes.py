@@ -75,7 +75,7 @@ def _mode_ignores(call: Call) -> bool:
 def _selection_query(call: Call) -> ListQuery:
     """Read the filters that name the objects to change."""
     pairs = [pair for pair in call.query.pairs if not pair[0].startswith("_")]
-    return ListQuery.parse(pairs, style=call.service.settings.id_style)
+    return ListQuery.parse(pairs)
 
 
 def _show_changed(call: Call, conn: Connection, records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -102,9 +102,8 @@ def list_objects(call: Call) -> Answer:
     """Show a part of the list of objects of a type."""
     kind = kind_of(call)
     options = read_options(call, kind, listed=True)
-    style = call.service.settings.id_style
     pairs = [pair for pair in call.query.pairs if not pair[0].startswith("_")]
-    query = ListQuery.parse(pairs, style=style)
+    query = ListQuery.parse(pairs)
     with call.service.database.reading() as conn:
         page = _select(conn, call, kind, query, options)
         loaded = load_many(conn, call, page.records, options)
