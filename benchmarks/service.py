@@ -153,6 +153,26 @@ class Bench:
         self.limit("overview, one channel", one, 3e-3)
         self.limit("overview, 32 channels", lambda turn: overview(turn, ""), 15e-3)
 
+    def lists(self, mine: Client, objects: int) -> None:
+        """Ask for a hundred of many objects."""
+        trains = "/electrophysiology/spiketrain/?max_results=100"
+
+        def by_parent(turn: int) -> object:
+            return mine.get(f"{trains}&segment__name=trial%20{turn * 37 % (objects // 100)}")
+
+        def by_number(turn: int) -> object:
+            return mine.get(f"{trains}&t_start__gt={turn % 90}&name__startswith=unit%201")
+
+        def page(turn: int) -> object:
+            return mine.get(f"{trains}&offset={turn * 977 % (objects - 100)}")
+
+        for name, ask in (
+            ("of a segment, by its name", by_parent),
+            ("by number and name", by_number),
+            ("a page of all", page),
+        ):
+            self.limit(f"100 of {objects:,} objects, {name}", ask, 10e-3)
+
     def download(self, mine: Client, floor: Client, process) -> None:
         """Download everything."""
         size = self.site.samples * CHANNELS * 2
@@ -241,6 +261,7 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser("benchmarks.service", description=__doc__)
     found.add_argument("--scale", type=float, default=1.0, help="factor on the 13 minutes")
     found.add_argument("--rounds", type=int, default=300, help="requests of each kind")
+    found.add_argument("--objects", type=int, default=100_000, help="in the lists (default 100000)")
     found.add_argument("--database", default="", help="address of a PostgreSQL; else SQLite")
     found.add_argument("--folder", type=Path, help="where files are made (default: temporary)")
     found.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -252,11 +273,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; gives the exit code."""
     options = parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        site = made(Path(folder), options.scale, options.database)
+        site = made(Path(folder), options.scale, options.database, options.objects)
         bench = Bench(site, options.rounds)
         with ours(site) as (port, process), bare(site) as (floor_port, _):
             bench.latencies(Client(port, site.token), Client(floor_port))
             bench.overviews(Client(port, site.token))
+            if options.objects >= 200:
+                bench.lists(Client(port, site.token), options.objects)
             bench.download(Client(port, site.token), Client(floor_port), process)
         bench.load()
     console = Console(width=None if sys.stdout.isatty() else 140)

@@ -75,8 +75,8 @@ def recording(samples: int, seed: int = 0) -> Iterator[np.ndarray]:
         yield block.astype("<i2")
 
 
-def made(folder: Path, scale: float, database: str = "") -> Site:
-    """Make a service with a recording of 13 minutes (times `scale`) and its levels."""
+def made(folder: Path, scale: float, database: str = "", objects: int = 0) -> Site:
+    """Make a service with a recording of 13 minutes (times `scale`), its levels, and objects."""
     samples = max(RATE * 20, int(SECONDS * RATE * scale))
     values = {"data_folder": str(folder), "worker_threads": "0", "log_level": "warning"}
     if database:
@@ -104,6 +104,10 @@ def made(folder: Path, scale: float, database: str = "") -> Site:
         ids = bulk.insert_tree(connection, user.id, _objects(info))
         chosen = update(ARRAYS).where(ARRAYS.c.datafile_id == ids["file"])
         connection.execute(chosen.values(levels_key=levels))
+    for first in range(0, objects, 10_000):
+        with catalog.writing() as connection:
+            more = _spike_trains(first, min(first + 10_000, objects))
+            bulk.insert_tree(connection, user.id, more)
     catalog.close()
     place = store.local_path(info.key)
     assert place is not None
@@ -135,6 +139,20 @@ def _objects(info):
             arrays={"signal": ("file", "uV")},
         ),
     ]
+
+
+def _spike_trains(first: int, last: int):
+    """Make many small objects of three units in segments of a hundred."""
+    for number in range(first, last):
+        if number % 100 == 0:
+            yield bulk.NewObject("segment", f"segment {number}", {"name": f"trial {number // 100}"})
+        yield bulk.NewObject(
+            "spiketrain",
+            number,
+            {"name": f"unit {number % 3} of trial {number // 100}"},
+            quantities={"t_start": (number % 100, "s"), "t_stop": (number % 100 + 1, "s")},
+            parents={"segment": f"segment {number // 100 * 100}"},
+        )
 
 
 @contextmanager

@@ -11,11 +11,17 @@ import sys
 from pathlib import Path
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from ephyrus.cli import app
+from ephyrus.service.db.engine import Database
+from ephyrus.service.db.schema import ARRAYS, RECORDINGS
 from ephyrus.service.files.store import FolderStore
+from ephyrus.service.inplace.catalog import recordings
+from ephyrus.service.settings import Settings
 from tests.cli.conftest import PROGRAM
 
 SECRET = "correct horse battery"
@@ -97,6 +103,39 @@ def test_import_says_where_the_recording_is(run, eeg):
     assert both.code == 1
     assert "block/2" in both.out
     assert "broken.vhdr" in both.err
+
+
+def test_recordings_shown_where_they_lie(run, eeg):
+    made()
+    found = run("service", "import", "--link", eeg.path, "--owner", "ada")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith(f"{eeg.path}: /electrophysiology/block/1 (")
+    assert run("service", "check").code == 0
+    database = Database(Settings())
+    pool = recordings(database)
+    with database.reading() as connection:
+        (place,) = connection.execute(
+            select(ARRAYS.c.location).where(ARRAYS.c.datafile_id == 1)
+        ).scalars()
+    values = pool.array(place).read(0, 5)
+    np.testing.assert_array_equal(values, eeg.values[:5, :2])
+    marks = eeg.path.with_suffix(".vmrk")
+    marks.write_text(marks.read_text("utf-8") + "; changed\n", "utf-8")
+    found = run("service", "check")
+    assert found.code == 1
+    assert "changed, or is gone" in found.out
+    assert run("service", "import", "--link", eeg.path, "--owner", "ada").code == 0
+    assert run("service", "check").code == 0
+    with database.reading() as connection:
+        assert len(connection.execute(select(RECORDINGS)).all()) == 1
+    assert run("service", "unlink", eeg.path).code == 0
+    again = run("service", "unlink", eeg.path)
+    assert again.code == 2
+    assert "is not shown by this service" in again.err
+    with database.reading() as connection:
+        assert connection.execute(select(ARRAYS)).all() == []
+        assert connection.execute(select(RECORDINGS)).all() == []
+    database.close()
 
 
 def test_backup_restore_and_check(run, filled, tmp_path):

@@ -314,6 +314,9 @@ def test_what_would_cost_too_much_is_refused():
         thin(rows, 3, "decimate")
     with pytest.raises(ValueError, match="too many to be chosen one by one: at most 1,048,576"):
         thin(rows, MAX_CHOSEN // 2 + 1, "lttb")
+    for kind in ("lttb", "minmaxlttb"):
+        with pytest.raises(ValueError, match="at most 100,000, not 100,001; ask for fewer"):
+            thin(rows, 100_001, kind)
 
 
 def test_even_edges_are_a_part_of_all_edges():

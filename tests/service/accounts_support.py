@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete
+from starlette.testclient import TestClient
 
 from ephyrus.service.accounts import tables, users
 from ephyrus.service.accounts.login import Logins
+from ephyrus.service.accounts.passwords import Passwords
+from ephyrus.service.app import create_app
 from ephyrus.service.db.schema import METADATA
 from ephyrus.service.settings import Settings
 
@@ -72,3 +75,50 @@ class Clock:
     def wait(self, seconds):
         """Let time pass."""
         self.now += seconds
+
+
+class Lab:
+    """A service with the users bob and ada (an administrator), and browsers."""
+
+    def __init__(self, database, **changes):
+        self.database = database
+        self.settings = cheap(database, worker_threads=0, request_threads=4, **changes)
+        self.app = create_app(self.settings, database=database)
+        stored = Passwords(self.settings).hash(PASSWORD)
+        with database.writing() as conn:
+            self.bob = users.create(conn, "bob", password_hash=stored, full_name="Bob B.").id
+            self.ada = users.create(conn, "ada", password_hash=stored, is_admin=True).id
+
+    def __enter__(self):
+        self.main = TestClient(self.app, base_url="http://localhost")
+        self.main.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self.main.__exit__(*error)
+
+    def browser(self, *, base_url="http://localhost"):
+        """Give a client with cookies of its own."""
+        client = TestClient(self.app, base_url=base_url, follow_redirects=False)
+        client.portal = self.main.portal  # the one event loop of the service
+        return client
+
+    def logged_in(self, name="bob"):
+        client = self.browser()
+        answer = client.post(
+            "/account/authenticate/", data={"username": name, "password": PASSWORD}
+        )
+        assert answer.status_code == 200, answer.text
+        return client
+
+    def token(self, name, *scopes):
+        """Give a client that sends a token with these scopes."""
+        body = {"name": "t", "scopes": list(scopes)}
+        text = self.logged_in(name).post("/account/tokens/", json=body).json()["token"]
+        client = self.browser()
+        client.headers["Authorization"] = f"Bearer {text}"
+        return client
+
+
+def outcome(answer):
+    return answer.status_code, answer.json()["message_type"]

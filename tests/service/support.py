@@ -29,6 +29,8 @@ def cheap_settings(folder: Path, **changes: Any) -> Settings:
         "password_min_length": 4,
         "worker_threads": 0,
         "request_threads": 4,
+        "events_life": 0.05,
+        "events_interval": 0.02,
         "allowed_hosts": ("testserver",),
     }
     return Settings(**{**values, **changes})

@@ -11,6 +11,7 @@ import io
 import itertools
 import json
 import re
+from contextlib import ExitStack
 from fractions import Fraction
 
 import h5py
@@ -26,10 +27,35 @@ EXAMPLE = {"start_time": 50, "duration": 100, "downsample": 20}
 
 
 @pytest.fixture(scope="module")
-def ada(tmp_path_factory):
+def users(request, tmp_path_factory):
+    """Give somebody who has logged in to a service on a kind of database, and what was made."""
+    known = {}
+    with ExitStack() as stack:
+
+        def user(database):
+            if database not in known:
+                url = ""
+                if database == "postgresql":
+                    url = request.getfixturevalue("new_postgresql")()
+                site = Site(tmp_path_factory.mktemp("service"), database=url)
+                known[database] = stack.enter_context(site).user("ada"), {}
+            return known[database]
+
+        yield user
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ada(request, users):
     """Somebody who has logged in."""
-    with Site(tmp_path_factory.mktemp("service")) as site:
-        yield site.user("ada")
+    return users(request.param)[0]
+
+
+def once(users, ada, name, make):
+    """Make something once in each service."""
+    made = next(made for user, made in map(users, ("sqlite", "postgresql")) if user is ada)
+    if name not in made:
+        made[name] = make()
+    return made[name]
 
 
 def upload(user, values):
@@ -55,10 +81,16 @@ def signal(
     )["permalink"]
 
 
-@pytest.fixture(scope="module")
-def example(ada):
-    """The signal of the worked example, long enough for its window."""
-    return signal(ada, upload(ada, SIGNAL))
+@pytest.fixture
+def datafile(users, ada):
+    """Datafile of an array that is long enough for the window of the example."""
+    return once(users, ada, "datafile", lambda: upload(ada, SIGNAL))
+
+
+@pytest.fixture
+def example(users, ada):
+    """The signal of the worked example; nothing else has its array."""
+    return once(users, ada, "example", lambda: signal(ada, upload(ada, SIGNAL)))
 
 
 def follow(user, link, **params):
@@ -331,11 +363,6 @@ def test_strict_by_header_is_refused(ada, example):
 
 SECONDS = {"s": 1, "ms": Fraction(1, 1000), "us": Fraction(1, 10**6), "mcs": Fraction(1, 10**6)}
 HERTZ = {"hz": 1, "khz": 1000, "mhz": 10**6, "Hz": 1, "1/s": 1}
-
-
-@pytest.fixture(scope="module")
-def datafile(ada):
-    return upload(ada, SIGNAL)
 
 
 @pytest.mark.parametrize("unit", SECONDS)

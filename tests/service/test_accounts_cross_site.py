@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from ephyrus.service.accounts.cross_site import check_host, check_site, host_name, is_foreign
 from ephyrus.service.accounts.proxies import Forwarded, client_network
@@ -177,6 +180,33 @@ def test_a_trusted_proxy_is_believed_up_to_the_first_stranger():
         assert scope["scheme"] == "https"
         assert scope["headers"][0] == (b"host", b"lab.example.org")
         assert scope["headers"][1:] == HEADERS[1:]
+
+
+@pytest.mark.parametrize(
+    ("sent", "client"),
+    [
+        (b"198.51.100.4:5678", "198.51.100.4"),
+        (b"[2001:db8::1]:5678", "2001:db8::1"),
+        (b"2001:db8::1", "2001:db8::1"),
+        (b"unknown", "unknown"),
+        (b"198.51.100.4, 10.0.0.7:99", "198.51.100.4"),
+        (b" , ", "10.0.0.1"),
+    ],
+)
+def test_addresses_as_proxies_write_them(sent, client):
+    settings = Settings(trusted_proxies=("10.0.0.0/8",))
+    headers = [(b"x-forwarded-for", sent)]
+    assert forwarded(settings, client=("10.0.0.1", 1), headers=headers)["client"][0] == client
+
+
+@hypothesis_settings(deadline=None, max_examples=100)
+@given(sent=st.binary(max_size=40))
+def test_whatever_a_proxy_sends_is_some_client(sent):
+    settings = Settings(trusted_proxies=("10.0.0.0/8",))
+    headers = [(b"x-forwarded-for", sent), (b"x-forwarded-proto", sent)]
+    scope = forwarded(settings, client=("10.0.0.1", 1), headers=headers)
+    assert isinstance(client_network(scope), str)
+    assert scope["scheme"] in {"http", "https"}
 
 
 def test_a_proxy_that_says_nothing_changes_nothing():

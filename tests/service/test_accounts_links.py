@@ -17,8 +17,7 @@ from ephyrus.service.catalog.query import ListQuery
 from ephyrus.service.db.schema import SHARES
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.principals import ANONYMOUS, Principal
-from tests.service.accounts_support import Clock, emptied_of_all
-from tests.service.test_accounts_http import Lab, outcome
+from tests.service.accounts_support import Clock, Lab, emptied_of_all, outcome
 
 UNTIL = (utc_now() + timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S")
 

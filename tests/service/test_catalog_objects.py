@@ -364,6 +364,9 @@ def test_who_may_annotate_with_what(conn: Connection) -> None:
     value = writing.create(conn, EVE, "value", {"data": "x", "parent_property": prop.id})
     refused("not_authorized", annotation.annotate, conn, BOB, "block", [block.id], [value.id])
     refused("not_authorized", annotation.annotate, conn, STRANGER, "block", [block.id], [value.id])
+    gone = make(conn, "block")
+    deleting.delete(conn, BOB, "block", gone.id)
+    refused("does_not_exist", annotation.annotate, conn, BOB, "block", [block.id, gone.id], [])
     assert annotation.annotate(conn, EVE, "block", [block.id], [value.id]) == 1
     assert reading.get(conn, EVE, "block", block.id).metadata == (value.id,)
     assert reading.get(conn, BOB, "block", block.id).metadata == ()  # eve's section is private
@@ -457,11 +460,31 @@ def test_acl(conn: Connection) -> None:
     refused("wrong_reference", rights.set_acl, *args, {"shared_with_groups": {"none": 1}})
     refused("post_data_invalid", rights.set_acl, *args, {"colour": 1})
     refused("not_authorized", rights.set_acl, conn, EVE, "block", block.id, {"safety_level": 1})
-    section = make(conn, "section")
+    section = make(conn, "section", safety_level=2)
     prop = make(conn, "property", section=section.id)
-    refused(
-        "post_data_invalid", rights.set_acl, conn, BOB, "property", prop.id, {"safety_level": 1}
-    )
+    args = (conn, BOB, "property", prop.id)
+    refused("post_data_invalid", rights.set_acl, *args, {"safety_level": 1})
+    assert rights.acl(*args) == rights.acl(conn, BOB, "section", section.id)
+    assert rights.acl(*args).safety_level == 2
+
+
+def test_rights_of_many(conn: Connection) -> None:
+    mine = [make(conn, "block", name="many", safety_level=level) for level in (1, 2, 3)]
+    other = make(conn, "block", EVE, name="many", safety_level=1)
+    rights.set_acl(conn, EVE, "block", other.id, {"shared_with": {"bob": 2}})
+    query = ListQuery(filters=(("name", "many"), ("created_min", f"{mine[0].created}")))
+    document = {"safety_level": 1}
+    done = writing.bulk_update(conn, BOB, "block", query, document)
+    assert done == (mine[1].id, mine[2].id)
+    assert writing.bulk_update(conn, BOB, "block", query, document) == ()
+    refused("not_authorized", writing.bulk_update, conn, BOB, "block", query, {"safety_level": 3})
+    own = ListQuery(filters=(*query.filters, ("owner", "bob")))
+    shared = {"shared_with": {"sue": 1}, "shared_with_groups": {"ephys": 2}}
+    ids = tuple(each.id for each in mine)
+    assert writing.bulk_update(conn, BOB, "block", own, shared) == ids
+    assert writing.bulk_update(conn, BOB, "block", own, shared) == ()
+    found = rights.acl(conn, BOB, "block", mine[1].id)
+    assert (found.safety_level, found.shared_with, found.groups) == (1, {"sue": 1}, {"ephys": 2})
 
 
 def test_sharing_a_signal_shares_its_numbers(lab: Database) -> None:

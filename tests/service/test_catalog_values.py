@@ -105,7 +105,7 @@ def test_times(text: str, moment: datetime) -> None:
     "text", ["", "x", "18:00", "2026-13-01", "20261121", "2026-W01-1x", "0001-01-01T00:00:00+05:00"]
 )
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"is no time|isoformat|range|month"):
         parse_moment(text)
 
 
@@ -173,6 +173,6 @@ def test_a_database_with_ids_of_the_other_style(tmp_path: Path) -> None:
         assert segment.parents == {"block": block.id}
         query = ListQuery(filters=(("block", "1000000001"), ("id__in", "1000000001,1000000002")))
         assert reading.select_ids(conn, BOB, "segment", query) == [segment.id]
-        with pytest.raises(ServiceError, match="wrong_params|cannot be read"):
+        with pytest.raises(ServiceError, match="cannot be read"):
             reading.select_ids(conn, BOB, "segment", ListQuery(filters=(("block", "1"),)))
     database.close()

@@ -22,6 +22,7 @@ from ephyrus.service.files.looking import checked_array
 from ephyrus.service.files.nursery import ChildFailed, ChildLimits, ChildLost, Nursery, Refused
 
 LIMITS = ChildLimits(memory=512 * 2**20, seconds=20.0, file_bytes=256 * 2**20)
+ROOM = {"most": 2**30, "ratio": 200}
 VALUES = np.arange(1000, dtype="f8")
 
 
@@ -35,7 +36,7 @@ def nursery() -> Iterator[Nursery]:
 def look(nursery: Nursery, path: Path, folder: Path, limits: ChildLimits = LIMITS, **more) -> dict:
     folder.mkdir(exist_ok=True)
     (folder / "array").unlink(missing_ok=True)
-    request = {"path": str(path), "folder": str(folder), "most": 2**30, "ratio": 200, **more}
+    request = {"path": str(path), "folder": str(folder), **ROOM, **more}
     return nursery.run("look", request, limits)
 
 
@@ -330,9 +331,31 @@ def test_without_forks_it_is_the_same(tmp_path):
     path = made(tmp_path / "in", data=VALUES)
     np.testing.assert_array_equal(array_of(nursery, path, tmp_path), VALUES)
     (tmp_path / "odml").write_text("<odML>")
-    request = {"path": str(tmp_path / "odml"), "folder": str(tmp_path / "out")}
+    request = {"path": str(tmp_path / "odml"), "folder": str(tmp_path / "out"), **ROOM}
     with pytest.raises(Refused, match="not sound XML"):
         nursery.run("odml", request, LIMITS)
+
+
+def test_recordings_that_would_grow_too_large_are_refused(nursery, tmp_path):
+    import quantities as pq
+
+    from ephyrus.core import AnalogSignal, Block, Segment
+    from ephyrus.io import NixIO
+
+    path, folder = tmp_path / "in.nix", tmp_path / "out"
+    folder.mkdir()
+    block = Block()
+    block.segments.append(Segment())
+    signal = AnalogSignal(np.zeros((1000, 1)), "V", sampling_rate=1 * pq.kHz)
+    block.segments[0].analogsignals.append(signal)
+    with NixIO(str(path), "ow") as writer:
+        writer.write_block(block)
+    request = {"path": str(path), "folder": str(folder), "format": "nix", "ratio": 200}
+    for task in ("convert", "export"):
+        with pytest.raises(Refused, match="more room"):
+            nursery.run(task, {**request, "most": 7999}, LIMITS)
+    (folder / "objects.jsonl").unlink()
+    assert nursery.run("convert", {**request, "most": 8000}, LIMITS)["objects"] > 5
 
 
 def test_children_know_no_secrets(monkeypatch):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,17 @@ import pytest
 
 import ephyrus
 from ephyrus import AnalogSignal, Epoch, ImageSequence, IrregularlySampledSignal, SpikeTrain
+from ephyrus.errors import EphyrusError
+from ephyrus.recording.blocks import from_blocks
 from ephyrus.recording.objects import CHILD_LISTS
 from ephyrus.service.arrays import recorded as module
 from ephyrus.service.arrays.recorded import recorded_array
 from ephyrus.service.errors import ServiceError
+from ephyrus.service.inplace.discover import Scanner
 from ephyrus.service.inplace.mapping import rows_of
 from tests.synth.held import held_recording
 
+DATA = os.environ.get("EPHYRUS_TEST_DATA", "")
 LISTS = {
     "analogsignal": ("analogsignals", "imagesequences"),
     "analogsignalarray": ("analogsignals", "imagesequences"),
@@ -47,14 +53,14 @@ def in_order(recording: Any) -> list[Any]:
 
 
 def numbers(recording: Any, rows: list[Any], row: Any, field: str, **how: Any) -> Any:
-    files = {each.key: each for each in rows if each.type == "datafile"}
     key, _ = row.arrays[field]
-    array = recorded_array(recording, files[key].array["location"])
+    file = next(each for each in rows if each.key == key)
+    array = recorded_array(recording, file.array["location"])
     values = array.read(**how)
-    assert list(array.shape) == files[key].array["shape"]
+    assert list(array.shape) == file.array["shape"]
     if not how:
         assert values.shape == array.shape
-        assert values.dtype == array.dtype == np.dtype(files[key].array["dtype"])
+        assert values.dtype == array.dtype == np.dtype(file.array["dtype"])
     return values
 
 
@@ -294,3 +300,35 @@ def test_annotations_are_metadata_that_objects_are_tagged_with():
     assert words["format"]["data"] == ephyrus.open("made-up.fake").format.label
     assert block.parents == {"section": "section:recording"}
     assert by_key["section:block:0"].parents == {"parent_section": "section:recording"}
+
+
+def test_texts_and_times_that_databases_hold():
+    recording = held_recording()
+    block = recording.tree()[0]
+    block.name = "nul\0 and \udce9"
+    block.rec_datetime = datetime(2024, 2, 29, 13, 0, tzinfo=timezone(timedelta(hours=2)))
+    again = from_blocks(block)
+    row = next(row for row in rows_of(again, name="x") if row.type == "block")
+    assert row.attributes["name"] == "nul and ?"
+    assert row.attributes["filedatetime"] == datetime(2024, 2, 29, 11, 0)
+    assert row.attributes["description"] == "from memory"
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not DATA, reason="EPHYRUS_TEST_DATA names no folder")
+def test_every_array_of_every_recording_of_the_collection():
+    compared = 0
+    for found in Scanner([DATA]).scan().found.values():
+        try:
+            recording = ephyrus.open(found.path, access="pread")
+        except (EphyrusError, OSError):
+            continue
+        with recording:
+            rows = list(rows_of(recording))
+            data = [row for row in rows if row.type in LISTS]
+            for row, obj in zip(data, in_order(recording), strict=True):
+                for field, expected in values_of(obj).items():
+                    values = numbers(recording, rows, row, field)
+                    np.testing.assert_array_equal(values, expected, f"{found.name} {row.key}")
+                    compared += 1
+    assert compared > 2000

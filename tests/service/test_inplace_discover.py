@@ -144,3 +144,37 @@ def test_one_format_only(archive):
         "day 2/deep/er/second.vhdr",
     ]
     assert names(Scanner([str(archive)], format="axon")) == []
+
+
+def test_what_cannot_be_seen_is_not_gone(archive, tmp_path):
+    one = brain(tmp_path / "other")
+    scanner = Scanner([str(archive), str(one)])
+    before = list(scanner.scan().found)
+    archive.rename(tmp_path / "elsewhere")
+    one.unlink()
+    scan = scanner.scan()
+    assert scan.problems == [
+        (str(archive), "it is not there any more"),
+        (str(one), "it is not there any more"),
+    ]
+    assert [scan.is_gone(path) for path in before] == [False, False, True]
+
+
+def test_a_folder_that_cannot_be_listed(archive, monkeypatch):
+    scanner = Scanner([str(archive)])
+    before = list(scanner.scan().found)
+    walk = os.walk
+
+    def fail(top, onerror):
+        for base, folders, files in walk(top):
+            if base.endswith("day 2"):
+                onerror(PermissionError(13, "Permission denied", base))
+                folders[:] = []
+            else:
+                yield base, folders, files
+
+    monkeypatch.setattr(os, "walk", fail)
+    scan = scanner.scan()
+    assert scan.problems == [(str(archive / "day 2"), "Permission denied")]
+    assert [scan.is_gone(path) for path in before] == [False, False]
+    assert scan.is_gone(str(archive / "day 3" / "rec.vhdr"))

@@ -21,6 +21,7 @@ import ephyrus
 from ephyrus.errors import EphyrusError
 from ephyrus.service.accounts import tokens, users
 from ephyrus.service.db.engine import Database
+from ephyrus.service.errors import ServiceError
 from ephyrus.service.inplace.catalog import add_entry, summary
 from ephyrus.service.inplace.discover import Scanner
 from ephyrus.service.inplace.local import InUseError, LocalService, folder_of
@@ -146,6 +147,25 @@ def test_served_objects_are_not_changed(archive, tmp_path):
                 assert (status, json.loads(answer)["message_type"]) == (403, "not_authorized")
 
 
+def test_served_objects_are_tagged(archive, tmp_path):
+    with serving(archive, tmp_path / "served") as client:
+
+        def make(kind: str, **fields: Any) -> str:
+            status, answer, _ = client.raw(f"/metadata/{kind}/", "POST", fields)
+            assert status == 201, answer
+            return json.loads(answer)["selected"][0]["permalink"]
+
+        section = make("section", name="my notes")
+        above = make("property", name="quality", section=section)
+        value = make("value", data="good", parent_property=above)
+        signal = client.list("analogsignalarray")[0]
+        status, _, _ = client.raw(signal["permalink"], "POST", {"metadata": [value]})
+        assert status == 200
+        (found,) = client.list("analogsignalarray", f"&metadata={value}")
+        assert found["permalink"] == signal["permalink"]
+        assert {value, *signal["fields"]["metadata"]} == set(found["fields"]["metadata"])
+
+
 def test_ids_stay_from_one_start_to_the_next(archive, tmp_path):
     with serving(archive, tmp_path / "served") as client:
         before = [(each["permalink"], each["fields"]["guid"]) for each in client.list("block")]
@@ -196,8 +216,6 @@ def test_a_recording_that_cannot_be_read_is_told(archive, tmp_path):
         assert found["failures"][0][0] == str(header)
         brain(archive / "a")
         assert until(lambda: len(client.list("block")) == 2)
-    with serving(archive / "b" / "rec.eeg", tmp_path / "other", tell=events.append):
-        assert events[-1].kind in ("ready", "failed")
 
 
 def test_a_link_out_of_the_folder_is_not_followed(archive, tmp_path):
@@ -258,6 +276,48 @@ def test_a_faulty_reader_does_not_hide_the_others(archive, tmp_path, monkeypatch
     with serving(archive, tmp_path / "served", tell=events.append) as client:
         assert [block["fields"]["name"] for block in client.list("block")] == ["b/rec.vhdr"]
     assert ("failed", "a/rec.vhdr", "a fault") in [(e.kind, e.name, e.message) for e in events]
+
+
+def test_names_that_are_no_text(archive, tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(archive) + b"/caf\xe9"))
+    brain(folder)
+    events: list[Event] = []
+    with serving(archive, tmp_path / "served", tell=events.append) as client:
+        assert len(client.list("block")) == 2
+    (failed,) = [event for event in events if event.kind == "failed"]
+    assert failed.name == str(folder / "rec.vhdr")
+    assert "not text in UTF-8" in failed.message
+
+
+def test_a_drive_that_is_away_for_a_while(archive, tmp_path):
+    events: list[Event] = []
+    with serving(archive, tmp_path / "served", tell=events.append) as client:
+        before = client.list("analogsignalarray")
+        link = before[0]["fields"]["signal"]["data"]
+        archive.rename(tmp_path / "away")
+        assert until(lambda: any(event.kind == "failed" for event in events))
+        assert client.raw(f"{link}?format=npy")[0] == 503
+        (tmp_path / "away").rename(archive)
+        assert until(lambda: client.raw(f"{link}?format=npy")[0] == 200)
+        assert client.list("analogsignalarray") == before
+    assert "gone" not in {event.kind for event in events}
+
+
+def test_a_database_that_does_not_answer_for_a_while(archive, tmp_path, monkeypatch):
+    import ephyrus.service.inplace.register as module
+
+    real, failures = module.insert_tree, [1, 2]
+
+    def fail(*arguments: Any, **keywords: Any) -> Any:
+        if failures:
+            failures.pop()
+            raise ServiceError("unavailable", "the database does not answer")
+        return real(*arguments, **keywords)
+
+    monkeypatch.setattr(module, "insert_tree", fail)
+    with serving(archive, tmp_path / "served") as client:
+        assert len(client.list("block")) == 2
+    assert failures == []
 
 
 def test_on_postgresql(archive, tmp_path, postgresql_url):

@@ -261,6 +261,7 @@ def test_a_worker_that_stops_gives_its_jobs_back(workshop, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no kill -9")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite: test_proof_kills
 def test_a_worker_that_is_killed_leaves_nothing_half_done(workshop):
     line = b",".join(b"%d.5" % number for number in range(2000)) + b"\n"
     uploaded(workshop, "a.csv", line * 150)
@@ -293,6 +294,28 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done(workshop):
         worker = Worker(workshop)
     assert counts(workshop, "block", "segment", "analogsignal", "datafile") == [1, 1, 150, 151]
     assert list(states(workshop.database).values()) == ["done"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM")
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_command_does_jobs_until_it_is_asked_to_stop(workshop):
+    uploaded(workshop, "a.csv", b"1,2,3\n")
+    environment = {
+        **os.environ,
+        "EPHYRUS_SERVICE_DATA_FOLDER": str(workshop.settings.data_folder),
+        "EPHYRUS_SERVICE_DATABASE": workshop.settings.database,
+    }
+    command = [sys.executable, "-m", "ephyrus", "worker", "--threads", "2"]
+    worker = subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while list(states(workshop.database).values()) != ["done"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    worker.send_signal(signal.SIGTERM)
+    said, _ = worker.communicate(timeout=30)
+    assert (worker.returncode, said) == (0, b"doing background jobs; Ctrl-C stops it\n")
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")

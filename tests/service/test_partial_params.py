@@ -266,6 +266,27 @@ def test_channels_asked_for_twice(text):
     assert "more than once" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "run"),
+    [
+        ("0-9", slice(0, 10)),
+        ("3", slice(3, 4)),
+        ("2-4,5,6-8", slice(2, 9)),
+        ("2-4,6", None),
+        ("5,4", None),
+        ("0-3,8-9", None),
+    ],
+)
+def test_channels_that_follow_each_other(text, run):
+    assert Channels.parse("channels", text).run(10) == run
+
+
+def test_a_run_of_many_rows_costs_nothing():
+    assert Channels.parse("indices", "0-999999999999").run(10**12) == slice(0, 10**12)
+    refused(Channels.parse("indices", "0-999999999999,5").run, "indices", 10**12)
+    refused(Channels.parse("indices", "0-10").run, "indices", 10)
+
+
 def test_channels_with_unknown_names():
     message = refused(Channels.parse("channels", "Cz").resolve, "channels", 2, ["Fz", "Pz"])
     assert "'Cz'" in message

@@ -526,6 +526,13 @@ def test_channels_of_a_spike():
     assert spike({}, None).links == {"waveform": None}
 
 
+def test_times_that_cannot_be_read():
+    arrays = {"labels": None, "times": ArrayFacts(4, "ms", (7,))}
+    with pytest.raises(ValueError, match="function that reads them"):
+        view(TYPES["eventarray"], {}, arrays, ask(start_time=1))
+    assert view(TYPES["eventarray"], {}, arrays, ask()).links["times"] == "/datafiles/4"
+
+
 def test_waveforms_that_are_not_set():
     shown = view(
         TYPES["spiketrain"],

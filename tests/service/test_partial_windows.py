@@ -114,20 +114,18 @@ def test_every_row_of_the_table(row):
 
 
 @pytest.mark.parametrize("row", ROWS[1:], ids=lambda row: "".join(row[:3]))
-@pytest.mark.parametrize("unit", UNITS_OF_TIME)
-@pytest.mark.parametrize("rate", UNITS_OF_RATE)
-@pytest.mark.parametrize("t0", [0, Fraction(123, 10), -7])
-def test_every_row_in_every_unit_from_every_beginning(row, unit, rate, t0):
+def test_every_row_in_every_unit_from_every_beginning(row):
     start, end, length, first, last = row
-    size = UNITS_OF_TIME[unit]
-    in_unit = Fraction(1, 1000) / size
-    axis = Regular(
-        N, float(t0 * in_unit), unit, float(Fraction(20_000) / UNITS_OF_RATE[rate]), rate
-    )
-    window = resolve(ask(**row_query(start, end, length, t0=t0 * in_unit, unit=size)), axis)
-    assert (window.start, window.stop) == (first, last + 1)
-    assert window.t_start == float((t0 + Fraction(first, 20)) * in_unit)
-    assert window.t_stop == float((t0 + Fraction(last + 1, 20)) * in_unit)
+    beginnings = (0, Fraction(123, 10), -7)  # in milliseconds
+    for unit, rate, t0 in itertools.product(UNITS_OF_TIME, UNITS_OF_RATE, beginnings):
+        size = UNITS_OF_TIME[unit]
+        in_unit = Fraction(1, 1000) / size
+        hertz = float(Fraction(20_000) / UNITS_OF_RATE[rate])
+        axis = Regular(N, float(t0 * in_unit), unit, hertz, rate)
+        window = resolve(ask(**row_query(start, end, length, t0=t0 * in_unit, unit=size)), axis)
+        assert (window.start, window.stop) == (first, last + 1), (unit, rate, t0)
+        assert window.t_start == float((t0 + Fraction(first, 20)) * in_unit)
+        assert window.t_stop == float((t0 + Fraction(last + 1, 20)) * in_unit)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "".join(row[:3]))
@@ -385,7 +383,12 @@ def test_an_empty_signal():
 
 
 def test_signals_that_know_no_time():
-    for lacking in ({"rate": (None, None)}, {"t_start": (None, None)}, {"rate": (0.0, "hz")}):
+    for lacking in (
+        {"rate": (None, None)},
+        {"t_start": (None, None)},
+        {"rate": (0.0, "hz")},
+        {"rate": (1.0, "mV")},
+    ):
         refused("start_time", {"start_time": 5}, **lacking)
         refused("duration", {"duration": 5}, **lacking)
         shown = analog({"start_index": 10, "end_index": 19}, **lacking)

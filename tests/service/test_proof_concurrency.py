@@ -49,7 +49,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     url = "" if request.param == "sqlite" else request.getfixturevalue("new_postgresql")()
     with Place(folder, url) as place, servers(place) as processes:
         yield Cluster(place, processes)
-        assert [each.log for each in processes if "error" in each.log.lower()] == []
+        assert [each.log for each in processes if '"level":"error"' in each.log] == []
 
 
 @pytest.fixture

@@ -455,3 +455,31 @@ def test_other_names_of_the_service_are_refused(wire):
         assert (status, json.loads(body)["message_type"]) == (403, "not_authorized")
     assert wire.ask("GET", "/plain", host="testserver:8420")[0] == 200
     assert wire.ask("GET", "/health", host="10.0.0.1")[0] == 200  # by whatever watches it
+
+
+def test_a_service_that_cannot_start_says_why(tmp_path):
+    (tmp_path / "catalog.sqlite").write_bytes(b"this is no database, whatever it is called" * 100)
+    app = create_app(cheap_settings(tmp_path))
+    sent = []
+
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        sent.append(message)
+
+    with pytest.raises(Exception, match="database"):
+        asyncio.run(app({"type": "lifespan"}, receive, send))
+    assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
+    with pytest.raises(RuntimeError, match="has not been started"):
+        _ = app.service
+
+
+def test_websockets_are_closed(wire):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(wire.app({"type": "websocket"}, None, send))
+    assert sent == [{"type": "websocket.close", "code": 1000}]

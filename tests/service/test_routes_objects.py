@@ -166,6 +166,7 @@ def test_datafiles_have_two_addresses(bob):
         assert item["permalink"] == f"/datafiles/{number}"
         assert item["location"] == f"/datafiles/datafile/{number}"
         assert item["model"] == "datafiles.datafile"
+        assert item["arrays"] == {"data": {"dtype": "<f4", "shape": [10_000]}}
         assert (item["fields"]["name"], item["fields"]["title"]) == ("x.h5", "x.h5")
         assert (item["fields"]["file_type"], item["fields"]["conversion_type"]) == (5, 5)
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from ephyrus.recording.blocks import from_blocks
 from ephyrus.service.accounts import users
 from ephyrus.service.catalog.bulk import NewObject, insert_tree
 from ephyrus.service.db.engine import Database
-from ephyrus.service.db.schema import ARRAYS, TABLES
+from ephyrus.service.db.schema import ARRAYS, JOBS, TABLES
 from ephyrus.service.files.store import FolderStore
 from ephyrus.service.settings import Settings
 from ephyrus.service.upkeep.backup import write_backup
@@ -25,6 +26,7 @@ from ephyrus.service.upkeep.importing import import_recording
 from ephyrus.service.upkeep.layout import kept_tables
 from ephyrus.service.upkeep.restore import RestoreError, read_backup
 from tests.synth.held import held_recording
+from tests.synth.objects import block_of, signal_of
 
 
 @pytest.fixture
@@ -259,6 +261,20 @@ def test_a_damaged_database(sqlite_database, store):
     findings = check_service(sqlite_database, store).findings
     assert [finding.kind for finding in findings] == ["database"]
     assert "datafile" in findings[0].what
+
+
+def test_overviews_of_long_signals_are_built_later(sqlite_database, store):
+    with sqlite_database.writing() as connection:
+        user = users.create(connection, "ada")
+    long = signal_of(np.zeros((200_000, 1), np.float32), name="long")
+    recording = from_blocks(block_of(long, signal_of(np.zeros((10, 1)), name="short")))
+    import_recording(sqlite_database, store, recording, owner_id=user.id)
+    with sqlite_database.reading() as connection:
+        (job,) = connection.execute(select(JOBS)).all()
+        array = connection.execute(
+            select(ARRAYS).where(ARRAYS.c.datafile_id == job.payload["datafile"])
+        ).one()
+    assert (job.kind, array.shape) == ("levels", [200_000])
 
 
 def test_an_import_that_fails_leaves_nothing(sqlite_database, store, monkeypatch):

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -64,7 +65,7 @@ class _Place:
 
     @property
     def items(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     @property
     def entry_bytes(self) -> int:

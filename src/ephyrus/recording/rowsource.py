@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Rows:
     @property
     def width(self) -> int:
         """Values of a row."""
-        return int(np.prod(self.item_shape, dtype=np.int64))
+        return prod(self.item_shape)
 
     @property
     def rows_per_piece(self) -> int:

@@ -28,6 +28,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 GAP_BYTES = 16 * 2**10  # reading across so much costs less than reading twice
 MAX_CHOSEN = 2**20  # points x channels that are chosen one by one, and held
+MAX_LINE = 100_000  # points of a line of triangles, which are chosen one after the other
 
 
 class PairSource(Protocol):
@@ -155,6 +156,11 @@ def positions(
         )
     if kind == "minmax":
         return _minmax_positions(part, points) + start
+    if kind in ("lttb", "minmaxlttb") and points > MAX_LINE:
+        raise ValueError(
+            f"kind={kind} chooses one point after the other, at most {MAX_LINE:,}, not {points:,}; "
+            "ask for fewer points, or for mean, minmax or stride"
+        )
     if kind == "lttb":
         return lttb_positions(part, points) + start
     if kind == "minmaxlttb":

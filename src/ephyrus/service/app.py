@@ -139,8 +139,13 @@ class Application:
             return
         keep_freed_memory()
         database = self._given or Database(self.settings)
-        database.upgrade()
-        store = open_store(self.settings)
+        try:
+            database.upgrade()
+            store = open_store(self.settings)
+        except BaseException:
+            if self._given is None:
+                database.close()
+            raise
         self._service = Service(
             self.settings,
             database,

@@ -186,6 +186,10 @@ class Settings(BaseSettings):
     """Most values that are put into an object itself (``format=json`` with ``q=data|full``)."""
     cascade_objects: int = Field(default=2000, ge=1)
     """Most objects that are shown in one object (``cascade=1``)."""
+    events_life: float = Field(default=60.0, gt=0)
+    """Seconds after which a stream of events ends; clients connect again by themselves."""
+    events_interval: float = Field(default=0.5, gt=0)
+    """Seconds between two looks for changes while somebody listens."""
     log_format: Literal["json", "text"] = "json"
     """How logs are written."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -151,6 +151,7 @@ def run(
     epilog=examples(
         "ephyrus service import recording.abf --owner ada",
         "ephyrus service import -r archive/ --owner ada --safety-level 2",
+        "ephyrus service import --link /data/archive --owner ada    without a copy",
     ),
 )
 def import_(
@@ -190,11 +191,19 @@ def import_(
             show_default=False,
         ),
     ] = None,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link",
+            help="Show the files where they lie, without a copy; their objects cannot be changed.",
+        ),
+    ] = False,
     quiet: QuietOption = False,
 ) -> int:
     """Copy recordings into the service, as objects with arrays of its own.
 
-    The files themselves are not changed, and not needed afterwards. Each recording is put into the
+    The files themselves are not changed, and not needed afterwards (unless --link is given: then
+    every process of the service must find them under the same path). Each recording is put into the
     database as a whole, or not at all.
     """
     from ephyrus.cli.params import assignments
@@ -208,8 +217,24 @@ def import_(
         recursive=recursive,
         format=format,
         options=options,
+        link=link,
         quiet=quiet,
     )
+
+
+@app.command(epilog=examples("ephyrus service unlink recording.abf"))
+def unlink(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE", help="Recordings put in with 'import --link'.", show_default=False
+        ),
+    ],
+) -> int:
+    """Show recordings no more that lie outside of the service; their files stay as they are."""
+    from ephyrus.cli.service.fill import unlink as run_unlink
+
+    return run_unlink(files)
 
 
 @app.command(

@@ -59,7 +59,8 @@ class Forwarded:
         """Give the scope as the outermost trusted proxy has seen it."""
         headers: list[tuple[bytes, bytes]] = list(scope["headers"])
         changed: MutableMapping[str, Any] = dict(scope)
-        for host in reversed(_values(headers, b"x-forwarded-for")):
+        for sent in reversed(_values(headers, b"x-forwarded-for")):
+            host = _without_port(sent)
             changed["client"] = (host, 0)
             if not self._is_trusted(host):
                 break
@@ -102,6 +103,14 @@ def _address(text: str) -> _Address | None:
         return None
     mapped = getattr(address, "ipv4_mapped", None)
     return mapped or address
+
+
+def _without_port(text: str) -> str:
+    """Take the address out of ``1.2.3.4:5678`` and ``[::1]:5678``, as some proxies write them."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    host, _, port = text.partition(":")
+    return host if port.isdecimal() else text
 
 
 def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:

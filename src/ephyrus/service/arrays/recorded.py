@@ -35,7 +35,7 @@ Channels = Sequence[int] | NDArray[np.intp] | slice | None
 Convert = Callable[[NDArray[Any], bool], NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RecordedArray:
     """An array of a recording, read in rows from any thread.
 
@@ -241,18 +241,22 @@ class _SignalRows:
             positions = mine[chosen]
             width = len(positions)
         dtype = self.scaling.dtype if scale else self.stream.dtype.newbyteorder("=")
-        out = np.empty((stop - start, width), dtype)
-        recording, stream = self.recording, self.stream
+        recording, stream, out = self.recording, self.stream, None
         for a, b in _steps(start, stop, PIECE_BYTES // stream.item_bytes):
             first = self.first + a
             raw = recording.module.read_signal(
                 recording.reading, stream, first, self.first + b, positions
             )
+            if not scale and b - a == stop - start and raw.flags.c_contiguous:
+                out = raw.astype(dtype, copy=False)
+                break
+            out = np.empty((stop - start, width), dtype) if out is None else out
             target = out[a - start : b - start]
             if scale:
                 self.scaling.into(raw, target, channels)
             else:
                 np.copyto(target, raw)
+        out = np.empty((0, width), dtype) if out is None else out
         return out[:, 0] if self.is_plain else out
 
     def read_image(self, start: int, stop: int, channels: Channels, scale: bool) -> NDArray[Any]:

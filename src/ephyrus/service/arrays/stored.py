@@ -12,7 +12,7 @@ from ephyrus.recording.files import ByteSource
 
 __all__ = ["StoredArray"]
 
-_SCRATCH_BYTES = 256 * 2**10  # rows that channels are taken out of: they stay in the cache
+_SCRATCH_BYTES = 2 * 2**20  # rows that channels are taken out of: fewer reads are quicker
 _SCRATCH = threading.local()
 
 Channels = NDArray[np.intp] | None

@@ -65,8 +65,7 @@ def annotate(
         ``not_iterable``, ``wrong_reference``, ``not_authorized``, ``does_not_exist``;
         ``post_data_invalid``: metadata cannot be tagged.
     """
-    for number in ids:
-        rights.require(connection, principal, kind, number, rights.WRITE)
+    rights.require_many(connection, principal, kind, ids, rights.WRITE)
     changed = _annotate(connection, principal, kind, ids, values, append=append, cascade=cascade)
     return sum(map(len, changed.values()))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
 
-from ephyrus.service.catalog import rights, tree
+from ephyrus.service.catalog import rights, sharing, tree
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.catalog.query import ListQuery
 from ephyrus.service.catalog.storing import close_versions, record
@@ -129,7 +129,7 @@ def _delete(
     targets = {each: numbers for each, numbers in targets.items() if numbers}
     _check_not_served(connection, targets)
     _check_not_used(connection, targets)
-    if not force and rights.others(connection, principal, targets):
+    if not force and sharing.others(connection, principal, targets):
         raise ServiceError(
             "has_collaborators",
             "Others may write this, or something that goes with it; delete it with force=1.",

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, false, func, select
 
 from ephyrus.service.catalog.snapshots import Rows
+from ephyrus.service.db.functions import among
 from ephyrus.service.db.schema import TABLES
 
 __all__ = ["Drive"]
@@ -40,16 +42,17 @@ class Drive:
     is_narrow: bool = False
 
     def among(
-        self, column: ColumnElement[int], above: Rows, wanted: Select[tuple[int]]
+        self, column: ColumnElement[int], above: Rows, wanted: Select[Any]
     ) -> ColumnElement[bool]:
         """Make the condition that a parent is among those that are selected."""
-        found = list(self.connection.execute(wanted.limit(_MOST_PARENTS + 1)).scalars())
+        limited = wanted.limit(_MOST_PARENTS + 1)
+        found = [number for (number,) in self.connection.execute(limited)]
         if not found:
             self.is_narrow = True
             return false()
         if len(found) <= _MOST_PARENTS and self._children(above, found) <= _MOST_CHILDREN:
             self.is_narrow = True
-            return column.in_(found)
+            return among(column, found)
         # an expression has no index: the list is followed in its order
         return (column + 0).in_(wanted)
 

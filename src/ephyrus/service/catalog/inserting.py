@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from ephyrus.service.catalog import rights
+from ephyrus.service.catalog import sharing
 from ephyrus.service.catalog.guid import guid_of
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.catalog.storing import (
@@ -22,6 +22,7 @@ from ephyrus.service.catalog.storing import (
     open_versions,
     quantity_columns,
 )
+from ephyrus.service.catalog.values import LONGEST_NAME
 from ephyrus.service.db.engine import moment
 from ephyrus.service.db.schema import ACTIVE, ARRAYS, TABLES, TAGGINGS
 from ephyrus.service.types import TYPES, ObjectType
@@ -166,7 +167,7 @@ def insert_tree(
             _insert_type(work, TYPES[kind], by_type[kind])
             if shares_of is not None and not TYPES[kind].rights_from:
                 numbers = [work.ids[each.key] for each in by_type[kind]]
-                rights.inherit(connection, shares_of, kind, numbers)
+                sharing.inherit(connection, shares_of, kind, numbers)
     _insert_tags(work, by_type)
     return work.ids
 
@@ -235,7 +236,7 @@ def _columns(work: _Insert, kind: ObjectType, each: NewObject) -> dict[str, Any]
     }
     for attribute in kind.attributes:
         value = each.attributes.get(attribute.name, attribute.default)
-        row |= attribute_columns(attribute, _clean(value))
+        row |= attribute_columns(attribute, _clean(attribute.name, value))
     for quantity in kind.quantities:
         number, units = each.quantities.get(quantity.name, (None, None))
         row |= quantity_columns(quantity.name, number, units)
@@ -248,11 +249,12 @@ def _columns(work: _Insert, kind: ObjectType, each: NewObject) -> dict[str, Any]
     return row
 
 
-def _clean(value: Any) -> Any:
+def _clean(name: str, value: Any) -> Any:
     """Take out of text what no database keeps: files may hold anything."""
     if not isinstance(value, str):
         return value
-    return value.replace("\0", "").encode("utf-8", "replace").decode()
+    text = value.replace("\0", "").encode("utf-8", "replace").decode()
+    return text[:LONGEST_NAME] if name == "name" else text
 
 
 def _insert_arrays(work: _Insert, objects: Sequence[NewObject]) -> None:

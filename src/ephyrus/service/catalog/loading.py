@@ -21,6 +21,7 @@ from sqlalchemy import (
 from ephyrus.service.accounts.tables import USER
 from ephyrus.service.catalog.records import ArrayRef, Detail, Record
 from ephyrus.service.catalog.snapshots import Rows, Snapshot, field_parent
+from ephyrus.service.db.functions import among
 from ephyrus.service.db.schema import ACTIVE, FACTS, SHARES, TABLES
 from ephyrus.service.types import TYPES, ObjectType
 
@@ -200,7 +201,7 @@ def _many_parents(
             continue
         links, holds = snapshot.links(kind, parent)
         own, above = links.c[f"{kind.name}_id"], links.c[f"{parent.name}_id"]
-        query = select(own, above).where(own.in_(ids), holds).order_by(above)
+        query = select(own, above).where(among(own, ids), holds).order_by(above)
         found: dict[int, list[int]] = defaultdict(list)
         for number, other in connection.execute(query):
             found[number].append(other)
@@ -229,7 +230,7 @@ def _children(
         else:
             above, source = rows.table.c[f"{parent.name}_id"], rows.table
         part = select(literal(child.name), above, rows.column("id").label("child_id"))
-        parts.append(part.select_from(source).where(above.in_(ids), seen))
+        parts.append(part.select_from(source).where(among(above, ids), seen))
     if parts:
         # one type lies in one part, so that sorting what arrives costs less than ORDER BY
         for name, number, found in connection.execute(union_all(*parts)):
@@ -249,7 +250,7 @@ def _metadata(
     taggings, holds = snapshot.taggings()
     query = (
         select(taggings.c.object_id, taggings.c.value_id)
-        .where(taggings.c.type == kind.name, taggings.c.object_id.in_(ids), holds)
+        .where(taggings.c.type == kind.name, among(taggings.c.object_id, ids), holds)
         .order_by(taggings.c.value_id)
     )
     pairs = connection.execute(query).all()
@@ -266,7 +267,7 @@ def _seen_values(connection: Connection, snapshot: Snapshot, values: set[int]) -
     seen: set[int] = set()
     for part in chunks(values):
         rows = snapshot.rows("value")
-        here = rows.column("id").in_(part) & rows.alive & snapshot.visible(rows)
+        here = among(rows.column("id"), part) & rows.alive & snapshot.visible(rows)
         seen |= set(connection.execute(select(rows.column("id")).where(here)).scalars())
     return seen
 
@@ -282,7 +283,7 @@ def _shares(
     query = (
         select(SHARES.c.object_id, USER.c.name, SHARES.c.level)
         .join_from(SHARES, USER, USER.c.id == SHARES.c.user_id)
-        .where(SHARES.c.type == kind.name, SHARES.c.object_id.in_(ids))
+        .where(SHARES.c.type == kind.name, among(SHARES.c.object_id, ids))
         .order_by(USER.c.name)
     )
     result: dict[int, dict[str, int]] = defaultdict(dict)

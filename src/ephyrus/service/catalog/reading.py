@@ -18,6 +18,7 @@ from ephyrus.service.catalog.query import ListQuery
 from ephyrus.service.catalog.records import FULL, ArrayRow, Detail, Page, Record
 from ephyrus.service.catalog.selecting import conditions
 from ephyrus.service.catalog.snapshots import Rows, Snapshot
+from ephyrus.service.db.functions import among
 from ephyrus.service.db.schema import ARRAYS
 from ephyrus.service.principals import Principal
 from ephyrus.service.types import TYPES
@@ -113,7 +114,7 @@ def get_many(
     for ids in chunks(dict.fromkeys(numbers)):
         rows = snapshot.rows(kind)
         query = statement(rows).where(
-            rows.column("id").in_(ids), rows.alive, snapshot.visible(rows)
+            among(rows.column("id"), ids), rows.alive, snapshot.visible(rows)
         )
         found = connection.execute(query).all()
         for record in records_of(connection, snapshot, rows.kind, found, detail):

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     FromClause,
     and_,
-    delete,
-    insert,
     or_,
     select,
-    update,
 )
 
-from ephyrus.service.accounts import groups, users
 from ephyrus.service.accounts.tables import GROUP, USER
-from ephyrus.service.catalog import tree
+from ephyrus.service.catalog import sharing, tree
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.catalog.snapshots import Snapshot, field_parent
-from ephyrus.service.db.schema import DELETED, SHARES, TABLES
+from ephyrus.service.db.schema import SHARES, TABLES
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.principals import Principal
 from ephyrus.service.types import TYPES
 
 __all__ = ["NONE", "OWN", "READ", "WRITE", "Acl", "absent", "acl", "level", "levels", "refuse"]
-__all__ += ["require", "require_data", "set_acl"]
+__all__ += ["require", "require_data", "require_many", "set_acl", "set_many"]
 
 NONE, READ, WRITE, OWN = 0, 1, 2, 3
-_NAMES = {"reader": READ, "collaborator": WRITE, "1": READ, "2": WRITE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +189,21 @@ def require(
     raise refuse(principal, f"This {kind} may not be {verb} by {principal.username or 'anyone'}.")
 
 
+def require_many(
+    connection: Connection, principal: Principal, kind: str, ids: Collection[int], least: int
+) -> None:
+    """Check several objects of one type as :func:`require` checks one, in few statements."""
+    rows = Snapshot.of(connection, principal).rows(kind)
+    there: set[int] = set()
+    for part in chunks(ids):
+        query = select(rows.column("id")).where(rows.column("id").in_(part), rows.alive)
+        there |= set(connection.execute(query).scalars())
+    found = levels(connection, principal, kind, there)
+    for number in ids:
+        if found.get(number, NONE) < least:
+            require(connection, principal, kind, number, least)
+
+
 def require_data(
     connection: Connection,
     principal: Principal,
@@ -242,9 +250,15 @@ def acl(connection: Connection, principal: Principal, kind: str, number: int) ->
     Raises
     ------
     ServiceError
-        ``does_not_exist``, ``not_authorized``; ``wrong_params``: the type has no rights of its own.
+        ``does_not_exist``, ``not_authorized``.
+
+    Notes
+    -----
+    Properties and values have the rights of their section.
     """
     require(connection, principal, kind, number, READ)
+    ((kind, pairs),) = _holders(connection, kind, [number]).items()
+    number = pairs[number]
     if level(connection, principal, kind, number) < OWN:
         own = principal.username
         shared = _shared_levels(connection, principal, kind, {number})
@@ -312,75 +326,50 @@ def set_acl(
         ``does_not_exist``, ``not_authorized``, ``bad_parameter``, ``dict_required``,
         ``wrong_reference`` (there is no such user), ``post_data_invalid``.
     """
-    if TYPES[kind].rights_from:
-        holder = TYPES[kind].rights_from.removeprefix("parent_")
-        raise ServiceError(
-            "post_data_invalid", f"A {kind} has the rights of its {holder}; share that instead."
-        )
+    _check_own_rights(kind)
     require(connection, principal, kind, number, OWN)
-    unknown = sorted(set(document) - {"safety_level", "shared_with", "shared_with_groups"})
-    if unknown:
-        raise ServiceError(
-            "post_data_invalid",
-            f"Unknown: {', '.join(map(str, unknown))}; give safety_level, shared_with or "
-            "shared_with_groups.",
-            details=", ".join(map(str, unknown)),
-        )
-    safety = read_safety_level(document.get("safety_level"))
-    shares = _read_shares(connection, document)
+    wanted = sharing.read_wanted(connection, document)
     targets: dict[str, set[int]] = {kind: {number}}
     if cascade:
         targets = _owned(connection, principal, tree.descendants(connection, targets))
     for each, ids in targets.items():
         if not TYPES[each].rights_from:
-            _apply(connection, each, ids, safety, shares)
+            sharing.apply(connection, each, ids, wanted)
     return _acl(connection, kind, number)
 
 
-def read_safety_level(value: object) -> int | None:
-    """Check a safety level that was sent; None: none was."""
-    if value is None:
-        return None
-    if isinstance(value, str) and value in {"1", "2", "3"}:
-        return int(value)
-    if isinstance(value, bool) or value not in (1, 2, 3) or not isinstance(value, int):
+def set_many(
+    connection: Connection,
+    principal: Principal,
+    kind: str,
+    ids: Collection[int],
+    document: Mapping[str, Any],
+) -> set[int]:
+    """Set the rights of objects of one type; give those that had others.
+
+    Raises
+    ------
+    ServiceError
+        As :func:`set_acl`. Objects that have the rights already may be those of others.
+    """
+    _check_own_rights(kind)
+    wanted = sharing.read_wanted(connection, document)
+    changed = sharing.differing(connection, kind, ids, wanted)
+    found = levels(connection, principal, kind, changed)
+    for number in sorted(changed):
+        if found[number] < OWN:
+            raise refuse(principal, f"The {kind} {number} may not be shared by you.")
+    sharing.apply(connection, kind, changed, wanted)
+    return changed
+
+
+def _check_own_rights(kind: str) -> None:
+    """Check that objects of a type have rights of their own."""
+    if TYPES[kind].rights_from:
+        holder = TYPES[kind].rights_from.removeprefix("parent_")
         raise ServiceError(
-            "bad_parameter",
-            "safety_level must be 1 (public), 2 (friendly) or 3 (private).",
-            details="safety_level",
+            "post_data_invalid", f"A {kind} has the rights of its {holder}; share that instead."
         )
-    return value
-
-
-def _read_shares(connection: Connection, document: Mapping[str, Any]) -> dict[str, dict[int, int]]:
-    """Read the lists of users and groups that were sent: column to id to level."""
-    result: dict[str, dict[int, int]] = {}
-    for name, column, resolve in (
-        ("shared_with", "user_id", users.resolve),
-        ("shared_with_groups", "group_id", groups.resolve),
-    ):
-        if name not in document:
-            continue
-        given = document[name] if document[name] is not None else {}
-        if not isinstance(given, Mapping):
-            raise ServiceError(
-                "dict_required", f"{name!r} must be an object of names and levels.", details=name
-            )
-        found = resolve(connection, list(given))
-        result[column] = {found[each]: _level_of(name, value) for each, value in given.items()}
-    return result
-
-
-def _level_of(name: str, value: object) -> int:
-    """Read a level of sharing."""
-    found = None if isinstance(value, bool) else _NAMES.get(str(value).lower())
-    if found is None:
-        raise ServiceError(
-            "bad_parameter",
-            f'{name!r}: a level must be 1 ("reader") or 2 ("collaborator"), not {value!r}.',
-            details=name,
-        )
-    return found
 
 
 def _owned(
@@ -392,78 +381,3 @@ def _owned(
         found = levels(connection, principal, kind, ids)
         result[kind] = {number for number in ids if found.get(number) == OWN}
     return result
-
-
-def _apply(
-    connection: Connection,
-    kind: str,
-    ids: set[int],
-    safety: int | None,
-    shares: Mapping[str, Mapping[int, int]],
-) -> None:
-    """Set safety level and shares of objects of one type."""
-    for part in chunks(ids):
-        if safety is not None:
-            table = TABLES[kind]
-            connection.execute(
-                update(table).where(table.c.id.in_(part)).values(safety_level=safety)
-            )
-        for column, wanted in shares.items():
-            here = and_(SHARES.c.type == kind, SHARES.c.object_id.in_(part))
-            connection.execute(
-                delete(SHARES).where(here, SHARES.c[column].is_not(None), ~_of_link())
-            )
-            rows = [
-                {"type": kind, "object_id": number, column: who, "level": each}
-                for number in part
-                for who, each in wanted.items()
-            ]
-            if rows:
-                connection.execute(insert(SHARES), rows)
-
-
-def _of_link() -> ColumnElement[bool]:
-    """Give the condition that a share is that of a share link, which is ended elsewhere."""
-    groups_of_links = select(GROUP.c.id).where(GROUP.c.is_link)
-    return and_(SHARES.c.group_id.is_not(None), SHARES.c.group_id.in_(groups_of_links))
-
-
-def inherit(connection: Connection, source: tuple[str, int], kind: str, ids: list[int]) -> None:
-    """Give new objects the shares of their parent."""
-    query = select(SHARES.c.user_id, SHARES.c.group_id, SHARES.c.level).where(
-        SHARES.c.type == source[0], SHARES.c.object_id == source[1]
-    )
-    rows = [
-        {"type": kind, "object_id": number, "user_id": user, "group_id": group, "level": each}
-        for user, group, each in connection.execute(query)
-        for number in ids
-    ]
-    if rows:
-        connection.execute(insert(SHARES), rows)
-
-
-def others(connection: Connection, principal: Principal, targets: Mapping[str, set[int]]) -> bool:
-    """Tell whether anyone else may write one of the objects: an owner, or by a share."""
-    found: dict[str, set[int]] = defaultdict(set)
-    for kind, ids in targets.items():
-        if not TYPES[kind].rights_from:
-            found[kind] |= ids
-    for kind, ids in found.items():
-        for part in chunks(ids):
-            table = TABLES[kind]
-            foreign = select(table.c.id).where(
-                table.c.id.in_(part),
-                table.c.owner_id != principal.user_id,
-                table.c.current_state != DELETED,
-            )
-            shared = select(SHARES.c.id).where(
-                SHARES.c.type == kind,
-                SHARES.c.object_id.in_(part),
-                SHARES.c.level >= WRITE,
-                or_(SHARES.c.user_id.is_(None), SHARES.c.user_id != principal.user_id),
-            )
-            if connection.execute(foreign.limit(1)).first():
-                return True
-            if connection.execute(shared.limit(1)).first():
-                return True
-    return False

@@ -9,10 +9,12 @@ from typing import Any
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.types import Attribute
 
-__all__ = ["end_of_second", "is_whole_second", "parse_moment", "read_attribute"]
+__all__ = ["LONGEST_NAME", "end_of_second", "is_whole_second", "parse_moment", "read_attribute"]
 
 _LARGEST = 2**63
 _LONGEST = 2**20  # characters of one attribute
+LONGEST_NAME = 500
+"""Characters of a name: names have an index, and PostgreSQL's takes 2,704 bytes."""
 
 
 def parse_moment(text: str) -> datetime:
@@ -116,8 +118,9 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise _bad(name, value, "text")
     text = str(value)
-    if len(text) > _LONGEST:
-        raise _bad(name, text, f"shorter than {_LONGEST} characters")
+    longest = LONGEST_NAME if name == "name" else _LONGEST
+    if len(text) > longest:
+        raise _bad(name, text, f"of at most {longest} characters")
     if "\0" in text or any(0xD800 <= ord(each) <= 0xDFFF for each in _suspects(text)):
         raise _bad(name, text, "text without zeros and lone surrogates")
     return text

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 from sqlalchemy import update as sql_update
 
-from ephyrus.service.catalog import annotation, copying, rights
+from ephyrus.service.catalog import annotation, copying, rights, sharing
 from ephyrus.service.catalog.facts import log_operation, set_facts
 from ephyrus.service.catalog.fields import Change, flatten, read_change
 from ephyrus.service.catalog.guid import guid_of
@@ -140,7 +140,7 @@ def insert_object(
         add_links(connection, kind.name, name, [(number, above) for above in parents])
     open_versions(connection, kind.name, [number], user, ["created"])
     if source is not None and not kind.rights_from:
-        rights.inherit(connection, source, kind.name, [number])
+        sharing.inherit(connection, source, kind.name, [number])
     return number
 
 
@@ -329,28 +329,8 @@ def _apply(
             connection, principal, kind.name, ids, change.metadata, append=append, cascade=cascade
         )
     if change.rights:
-        for number in ids:
-            if _rights_differ(connection, principal, kind.name, number, change.rights):
-                rights.set_acl(connection, principal, kind.name, number, change.rights)
-                changed.add(number)
+        changed |= rights.set_many(connection, principal, kind.name, ids, change.rights)
     return changed
-
-
-def _rights_differ(
-    connection: Connection,
-    principal: Principal,
-    kind: str,
-    number: int,
-    wanted: Mapping[str, Any],
-) -> bool:
-    """Tell whether rights that came with a body are others than those that hold."""
-    found = rights.acl(connection, principal, kind, number)
-    known = {
-        "safety_level": found.safety_level,
-        "shared_with": dict(found.shared_with),
-        "shared_with_groups": dict(found.groups),
-    }
-    return any(known[name] != value for name, value in wanted.items())
 
 
 def _check_free(

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Integer
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Dialect,
+    Integer,
+    Text,
+    TypeDecorator,
+    literal,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
-__all__ = ["contains", "matches"]
+__all__ = ["among", "contains", "matches"]
+
+
+class _Condition(FunctionElement[bool]):
+    """A condition: SQLAlchemy would compare it with 1 on SQLite, which then uses no index."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        """Stay as it is."""
+        del against
+        return self
 
 
 class _position(FunctionElement[int]):  # noqa: N801 (is called like a function)
@@ -23,11 +48,52 @@ def contains(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     return _position(column, text) > 0
 
 
-class matches(FunctionElement[bool]):  # noqa: N801
+class matches(_Condition):  # noqa: N801
     """A pattern is found in a text: ``matches(column, sqlite's argument, PostgreSQL's)``."""
 
-    type = Boolean()
     inherit_cache = True
+
+
+class _Ids(TypeDecorator[list[int]]):
+    """Ids as one parameter: an array, or JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the type of the parameter."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(BigInteger()))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: list[int] | None, dialect: Dialect) -> Any:
+        """Write the ids for SQLite."""
+        return value if dialect.name == "postgresql" else json.dumps(value)
+
+
+class _among(_Condition):  # noqa: N801
+    """A number is one of many."""
+
+    inherit_cache = True
+
+
+def among(column: ColumnElement[int], ids: Iterable[int]) -> ColumnElement[bool]:
+    """Make the condition that a number is one of many, which are one parameter of the statement."""
+    return _among(column, literal(list(ids), _Ids()))
+
+
+@compiles(_among)
+def _in_json(element: _among, compiler: Any, **options: Any) -> str:
+    """Spell it for SQLite."""
+    column, ids = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608 (both are compiled)
+
+
+@compiles(_among, "postgresql")
+def _in_array(element: _among, compiler: Any, **options: Any) -> str:
+    """Spell it for PostgreSQL."""
+    column, ids = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} = ANY ({ids})"
 
 
 @compiles(_position)

@@ -48,7 +48,8 @@ class Body:
     compressible : bool
         Whether a content coding makes the body much smaller, so that one is worth its time.
     whole : callable or None
-        A way to all bytes that is shorter than joining the blocks; use :meth:`read_all`.
+        A way to all bytes that is shorter than the blocks, in one piece or several; use
+        :meth:`pieces`.
     """
 
     media_type: str
@@ -58,7 +59,7 @@ class Body:
     extension: str = ""
     seekable: bool = False
     compressible: bool = False
-    whole: Callable[[], bytes] | None = None
+    whole: Callable[[], Buffer | tuple[Buffer, ...]] | None = None
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         """Make the body, or a range of its bytes, in blocks of about 1 MiB.
@@ -88,9 +89,12 @@ class Body:
 
     def read_all(self) -> bytes:
         """Make the whole body in one piece: for bodies that fit into memory easily."""
-        if self.whole is not None:
-            return self.whole()
-        return b"".join(self.stream(0, None))
+        return b"".join(self.pieces())
+
+    def pieces(self) -> tuple[Buffer, ...]:
+        """Make the whole body in few pieces, which are not copied together."""
+        found = tuple(self.stream(0, None)) if self.whole is None else self.whole()
+        return found if isinstance(found, tuple) else (found,)
 
 
 def array_bytes(block: NDArray[Any]) -> memoryview:
@@ -166,10 +170,11 @@ def fixed_body(
     def stream(start: int, stop: int | None) -> Iterator[Buffer]:
         return _fixed_range(part, head, convert, start, stop)
 
-    def whole() -> bytes:
+    def whole() -> tuple[Buffer, ...]:
         rows = part.shape[0]
         block = checked(part, part.read(0, rows), rows)
-        return b"".join((head, array_bytes(block if convert is None else convert(block))))
+        data = array_bytes(block if convert is None else convert(block))
+        return (head, data) if head else (data,)
 
     return Body(
         media_type, stream, len(head) + part.nbytes, headers, extension, seekable=True, whole=whole

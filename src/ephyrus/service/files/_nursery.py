@@ -28,6 +28,7 @@ from ephyrus.service.files import frames
 from ephyrus.service.files.inside.tasks import perform
 
 ORDER_BYTES = 9
+PATIENCE = 2.0  # seconds for the parent to take what a task reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Nursery:
             _kill(process)  # what it may have left behind in its group
             ending = {"exit": os.waitstatus_to_exitcode(status)}
             with task.report, suppress(OSError):
-                task.report.setblocking(False)
+                task.report.settimeout(PATIENCE)
                 frames.send(task.report, frames.ENDING, ending)
 
 
@@ -160,7 +161,7 @@ def limit(limits: Mapping[str, Any]) -> None:
     Parameters
     ----------
     limits : mapping
-        ``memory`` (bytes beyond what there is), ``seconds``, ``file_bytes``.
+        ``memory`` (bytes beyond what there is), ``seconds``, ``file_bytes``, ``niceness``.
     """
     try:
         import resource
@@ -179,7 +180,7 @@ def limit(limits: Mapping[str, Any]) -> None:
             resource.setrlimit(what, (value, value))
     signal.setitimer(signal.ITIMER_REAL, seconds + 1)  # ends it even if the parent is stuck
     with suppress(OSError):
-        os.nice(5)
+        os.nice(int(limits["niceness"]))
 
 
 def _address_space() -> int:

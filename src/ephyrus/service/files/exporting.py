@@ -43,11 +43,13 @@ def export(workshop: Workshop, row: FileRow, folder: Path) -> Path:
     with workshop.database.reading() as connection:
         siblings = siblings_of(connection, row.owner_id, row.section_id)
     with workshop.scratch.folder() as shown:
-        files = [(each.name, each.key) for each in (row.stored, *siblings)]
+        beside = [(each.name, each.key) for each in siblings]
+        paths = lay_out(workshop.store, [(row.name, row.key or "")], shown, siblings=beside)
         request = {
-            "path": str(lay_out(workshop.store, files, shown)[0]),
+            "path": str(paths[0]),
             "folder": str(folder),
             "format": row.info.get("format"),
+            **workshop.room,
         }
         try:
             workshop.nursery.run("export", request, workshop.export_limits(row.size), patience=0.0)

@@ -22,6 +22,7 @@ from ephyrus.service.files.workshop import Workshop
 
 __all__ = ["Looked", "checked_array", "look", "look_at_path"]
 
+_ALONE = (b"\x89HDF", b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 DEFAULT_MIME = "application/octet-stream"
 PATIENCE = 60.0  # seconds to wait for others who have files looked at
 MOST_NOTE = 500  # characters
@@ -101,8 +102,9 @@ def look(
         If that cannot be found out now.
     """
     with workshop.scratch.folder() as folder:
-        shown = [(each.name, each.key) for each in (*files, *siblings)]
-        paths = lay_out(workshop.store, shown, folder)[: len(files)]
+        shown = [(each.name, each.key) for each in files]
+        beside = _beside(workshop, files, siblings)
+        paths = lay_out(workshop.store, shown, folder, siblings=beside)
         found = [
             look_at_path(workshop, path, each.size) for path, each in zip(paths, files, strict=True)
         ]
@@ -111,6 +113,30 @@ def look(
         each if path in mains else replace(each, is_main=False)
         for path, each in zip(paths, found, strict=True)
     ]
+
+
+def _beside(
+    workshop: Workshop, files: Sequence[StoredName], siblings: Sequence[StoredName]
+) -> list[tuple[str, str]]:
+    """Choose the siblings that may tell what files are: those that are called alike.
+
+    HDF5 files and archives stand for themselves.
+    """
+    stems = {_stem(each.name) for each in files if siblings and _needs_others(workshop, each)}
+    return [(each.name, each.key) for each in siblings if _stem(each.name) in stems]
+
+
+def _stem(name: str) -> str:
+    return name.partition(".")[0].casefold()
+
+
+def _needs_others(workshop: Workshop, file: StoredName) -> bool:
+    """Tell by its first bytes whether a file may be a part of something."""
+    source = workshop.store.source(file.key)
+    try:
+        return not source.head(8).startswith(_ALONE)
+    finally:
+        source.close()
 
 
 def _mains(workshop: Workshop, paths: Sequence[Path], found: Sequence[Looked]) -> set[Path]:
@@ -132,14 +158,8 @@ def _mains(workshop: Workshop, paths: Sequence[Path], found: Sequence[Looked]) -
 
 def look_at_path(workshop: Workshop, path: Path, size: int) -> Looked:
     """Find out what a file is that lies in a folder with what may belong to it."""
-    settings = workshop.settings
     with workshop.scratch.folder() as folder:
-        request = {
-            "path": str(path),
-            "folder": str(folder),
-            "most": settings.max_array_bytes,
-            "ratio": settings.max_unpack_ratio,
-        }
+        request = {"path": str(path), "folder": str(folder), **workshop.room}
         try:
             limits = workshop.look_limits(size)
             report = workshop.nursery.run("look", request, limits, patience=PATIENCE)

@@ -57,11 +57,14 @@ class ChildLimits:
         Of the processor, and by the clock.
     file_bytes : int
         Of the longest file that it writes.
+    niceness : int
+        How far other processes come before it.
     """
 
     memory: int
     seconds: float
     file_bytes: int = 2**40
+    niceness: int = 0
 
     def as_mapping(self) -> dict[str, Any]:
         """Give what the child is told."""
@@ -69,6 +72,7 @@ class ChildLimits:
             "memory": self.memory,
             "seconds": self.seconds,
             "file_bytes": self.file_bytes,
+            "niceness": self.niceness,
         }
 
 

@@ -38,6 +38,10 @@ class FileRow:
         What else is known of it.
     task_id : int or None
         The last job that was begun for it.
+    mime : str
+        Media type.
+    content : str
+        SHA-1 of the file.
     """
 
     id: int
@@ -52,11 +56,6 @@ class FileRow:
     task_id: int | None
     mime: str
     content: str
-
-    @property
-    def stored(self) -> StoredName:
-        """Its name and key."""
-        return StoredName(self.name, self.key or "", self.size)
 
 
 def file_row(

@@ -72,7 +72,13 @@ class Scratch:
         return removed
 
 
-def lay_out(store: ArrayStore, files: Iterable[tuple[str, str]], folder: Path) -> list[Path]:
+def lay_out(
+    store: ArrayStore,
+    files: Iterable[tuple[str, str]],
+    folder: Path,
+    *,
+    siblings: Iterable[tuple[str, str]] = (),
+) -> list[Path]:
     """Show stored files in a folder under their own names.
 
     Parameters
@@ -83,11 +89,13 @@ def lay_out(store: ArrayStore, files: Iterable[tuple[str, str]], folder: Path) -
         Name and key of each; of those of equal names the first lies beside the others.
     folder : Path
         Where they are to appear.
+    siblings : iterable of (str, str)
+        What is to lie beside them, unless something of that name does.
 
     Returns
     -------
     list of Path
-        One for each file.
+        One for each of `files`.
     """
     paths: list[Path] = []
     for number, (name, key) in enumerate(files):
@@ -97,6 +105,10 @@ def lay_out(store: ArrayStore, files: Iterable[tuple[str, str]], folder: Path) -
             path.parent.mkdir()
         _show(store, key, path)
         paths.append(path)
+    for name, key in siblings:
+        path = folder / plain_name(name)
+        if not path.exists():
+            _show(store, key, path)
     return paths
 
 

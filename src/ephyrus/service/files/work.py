@@ -45,12 +45,14 @@ def convert(workshop: Workshop, job: jobs.Job) -> None:
     if task is None:
         raise Failed(f"a file of this kind ({NAMES[row.file_type]}) is not converted", row.id)
     with workshop.scratch.folder() as shown, workshop.scratch.folder() as folder:
-        files = [(each.name, each.key) for each in (row.stored, *siblings)]
+        beside = [(each.name, each.key) for each in siblings]
+        paths = lay_out(workshop.store, [(row.name, row.key or "")], shown, siblings=beside)
         request = {
-            "path": str(lay_out(workshop.store, files, shown)[0]),
+            "path": str(paths[0]),
             "folder": str(folder),
             "format": row.info.get("format"),
             "options": {**CSV_DEFAULTS, **job.payload.get("options", {})},
+            **workshop.room,
         }
         report = asked(workshop, row, task, request)
         with taking(workshop) as taken:

@@ -44,6 +44,11 @@ class Workshop:
     nursery: Nursery
     scratch: Scratch
 
+    @property
+    def room(self) -> dict[str, int]:
+        """What children are told of the room that content may need, unpacked."""
+        return {"most": self.settings.max_array_bytes, "ratio": self.settings.max_unpack_ratio}
+
     def look_limits(self, size: int) -> ChildLimits:
         """Give what looking at a file of `size` bytes may use."""
         settings = self.settings
@@ -69,6 +74,7 @@ class Workshop:
             settings.convert_memory_bytes,
             settings.convert_seconds,
             max(settings.max_array_bytes, settings.archive_max_bytes) + 2**20,
+            niceness=10,
         )
 
 

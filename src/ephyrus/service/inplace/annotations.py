@@ -68,10 +68,10 @@ class Metadata:
 
 
 def tags_of(rows: list[NewObject]) -> tuple[Any, ...]:
-    """Give the keys of the values of a section, of the single ones before those of lists."""
+    """Give the keys of the first values of the properties of a section."""
     values = [row for row in rows if row.type == "value"]
-    single = [row.key for row in values if str(row.key).endswith("/0")]
-    return tuple(single[:MOST_TAGS])
+    first = [row.key for row in values if str(row.key).endswith("/0")]
+    return tuple(first[:MOST_TAGS])
 
 
 def _flattened(

@@ -21,7 +21,7 @@ from ephyrus.folders import best_match, without_companions
 from ephyrus.recording import Format
 from ephyrus.registry import format_named
 
-__all__ = ["Found", "Scan", "Scanner", "is_inside"]
+__all__ = ["Found", "Scan", "Scanner", "is_inside", "plain_options"]
 
 MOST_FILES = 200_000  # looked at in one walk
 MOST_DEPTH = 40  # folders within folders
@@ -63,10 +63,19 @@ class Scan:
         Recordings by path.
     problems : list of (str, str)
         Paths that could not be looked at, and why.
+    hidden : list of str
+        Those of them that are folders: nothing is known of what is in them.
     """
 
     found: dict[str, Found] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+
+    def is_gone(self, path: str) -> bool:
+        """Tell whether a recording that was there is not there any more (or not served)."""
+        if path in self.found:
+            return False
+        return not any(Path(path).is_relative_to(folder) for folder in self.hidden)
 
 
 class Scanner:
@@ -97,11 +106,12 @@ class Scanner:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.wanted: Format | None = None if format is None else format_named(format).FORMAT
-        self.options = {} if self.wanted is None else _plain(self.wanted, options or {})
+        self.options = {} if self.wanted is None else plain_options(self.wanted, options or {})
         self.paths = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]  # noqa: PTH100
         for path in self.paths:
             if not path.exists():
                 raise FileNotFoundError(f"{path}: no such file or folder")
+        self._folders = {path for path in self.paths if path.is_dir()}
         self._known: dict[str, tuple[tuple[int, int], str]] = {}
         self._kept: tuple[list[Any], list[str]] = [], []  # of the last walk
 
@@ -110,17 +120,30 @@ class Scanner:
         result, seen = Scan(), set[str]()
         roots: dict[str, str] = {}
         for path in self.paths:
+            if not path.exists():
+                self._missing(path, result)
+                continue
             if path.is_dir() and not self._format(path, seen, result):
                 names = self._within(path, seen, result)
             else:
                 names = [(str(path), str(path.parent))]
                 self._format(path, seen, result)
-            roots = dict(names) | roots
+            for name, root in names:
+                roots.setdefault(name, root)
         for kept in self._mains(list(roots)):
+            if not _is_text(kept):
+                result.problems.append((kept, "its name is not text in UTF-8: rename it"))
+                continue
             found = Found(kept, roots[kept], self._known.get(kept, ((0, 0), ""))[1])
             result.found[kept] = found
         self._known = {path: known for path, known in self._known.items() if path in seen}
         return result
+
+    def _missing(self, path: Path, result: Scan) -> None:
+        """Note a path that was there at the start; a drive that is gone may come back."""
+        result.problems.append((str(path), "it is not there any more"))
+        if path in self._folders:
+            result.hidden.append(str(path))
 
     def _mains(self, paths: list[str]) -> list[str]:
         """Leave out files that belong to another one; ask again only where something changed."""
@@ -148,6 +171,7 @@ class Scanner:
 
         def tell(error: OSError) -> None:
             result.problems.append((str(error.filename), error.strerror or str(error)))
+            result.hidden.append(str(error.filename))
 
         depth = len(root.parts)
         for base, folders, names in os.walk(root, onerror=tell):
@@ -197,7 +221,16 @@ class Scanner:
         return match.format.name
 
 
-def _plain(declared: Format, options: Mapping[str, Any]) -> dict[str, Any]:
+def _is_text(path: str) -> bool:
+    """Tell whether a path can be written down; names on disk may be any bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def plain_options(declared: Format, options: Mapping[str, Any]) -> dict[str, Any]:
     """Give options as values that can be kept as JSON: checked, quantities as numbers."""
     values = declared.option_values(options)
     given = declared.renamed(options)

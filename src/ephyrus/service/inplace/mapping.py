@@ -11,6 +11,8 @@ part of the tree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
@@ -56,7 +58,12 @@ def rows_of(
         Datafiles carry their ``array``, whose location is understood by `recorded_array`.
     """
     title = name or PurePath(recording.path).name
-    yield from _Mapping(recording, recording_id, title, version).rows()
+    for row in _Mapping(recording, recording_id, title, version).rows():
+        texts = [each for each in row.attributes.values() if isinstance(each, str)]
+        if all(map(_is_sound, texts)):
+            yield row
+        else:
+            yield replace(row, attributes={k: _sound(v) for k, v in row.attributes.items()})
 
 
 class _Mapping:
@@ -123,7 +130,7 @@ class _Mapping:
                 "name": name,
                 "description": getattr(held, "description", None)
                 or f"{recording.format.label} recording {self.name}",
-                "filedatetime": info.rec_datetime,
+                "filedatetime": _moment(info.rec_datetime),
                 "index": number,
             },
             parents={"section": "section:recording"},
@@ -208,7 +215,7 @@ class _Mapping:
             key,
             attributes={
                 "name": info.name or f"segment {place}",
-                "filedatetime": info.rec_datetime,
+                "filedatetime": _moment(info.rec_datetime),
                 "index": place,
             },
             parents={"block": block},
@@ -418,6 +425,31 @@ def _unit_text(channels: Any, address: Address) -> str:
     if not units:
         return ""
     return str(units[0 if address.channels is None else address.channels[0]])
+
+
+def _is_sound(text: str) -> bool:
+    """Tell whether every database can hold a text."""
+    if text.isascii():
+        return "\0" not in text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def _sound(value: Any) -> Any:
+    """Take out of a text what no database can hold."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def _moment(value: datetime | None) -> datetime | None:
+    """Give a time without a zone; one that has a zone in UTC."""
+    if value is None or value.tzinfo is None:
+        return value
+    return value.astimezone(UTC).replace(tzinfo=None)
 
 
 @lru_cache(maxsize=256)

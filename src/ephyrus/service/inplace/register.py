@@ -27,7 +27,7 @@ from ephyrus.service.inplace.catalog import (
     level_keys,
     remove_entry,
 )
-from ephyrus.service.inplace.discover import Found, Scanner, is_inside
+from ephyrus.service.inplace.discover import Found, Scan, Scanner, is_inside
 from ephyrus.service.inplace.files import State, files_of, is_unchanged, opened, state_of
 from ephyrus.service.inplace.mapping import rows_of
 from ephyrus.service.inplace.pool import Recipe, RecordingPool
@@ -109,11 +109,11 @@ class Registrar:
         self.pool = pool
         self.tell = tell
         self.progress = progress
-        self.problems: list[tuple[str, str]] = []
+        self._problems: set[tuple[str, str]] = set()
         self._entries: dict[str, Entry] | None = None
 
     def sync(self) -> bool:
-        """Make one pass; tells whether anything was done.
+        """Make one pass; tells whether any recording was opened.
 
         Raises
         ------
@@ -124,24 +124,31 @@ class Registrar:
         """
         is_first = self._entries is None
         scan = self.scanner.scan()
-        self.problems = scan.problems
-        known = self._known()
-        gone = [path for path in known if path not in scan.found]
-        todo = [
-            found
-            for path, found in scan.found.items()
-            if path not in known or self._is_to_be_read(found, known[path])
-        ]
-        for path in gone:
-            self._forget(known.pop(path))
-        self._announce([found for found in todo if found.path not in known], known)
-        if todo:
-            self.tell(Event("found", "", objects=len(todo)))
-        for found in todo:
-            self._register(found, known)
+        self._tell_problems(scan.problems)
+        try:
+            known = self._known()
+            todo = self._compared(scan, known)
+            for found in todo:
+                self._register(found, known)
+        except BaseException:
+            self._entries = None  # what was written is not certain: it is looked at again
+            raise
         if is_first:
             self._tell_first(known, {found.path for found in todo})
-        return bool(gone or todo)
+        return bool(todo)
+
+    def _compared(self, scan: Scan, known: dict[str, Entry]) -> list[Found]:
+        """Forget what is gone, note what is new, and give what is to be opened."""
+        for path in [each for each in known if scan.is_gone(each)]:
+            self._forget(known.pop(path))
+        new = [found for path, found in scan.found.items() if path not in known]
+        self._announce(new, known)
+        todo = [
+            found for path, found in scan.found.items() if self._is_to_be_read(found, known[path])
+        ]
+        if todo:
+            self.tell(Event("found", "", objects=len(todo)))
+        return todo
 
     def _tell_first(self, known: dict[str, Entry], done: set[str]) -> None:
         """Say what was left out at an earlier start already, and that the first pass has ended."""
@@ -150,6 +157,13 @@ class Registrar:
                 self.tell(Event("failed", _name(entry), entry.message))
         count = sum(entry.status == "ready" for entry in known.values())
         self.tell(Event("listed", "", objects=count))
+
+    def _tell_problems(self, problems: list[tuple[str, str]]) -> None:
+        """Say what could not be looked at, once."""
+        for path, message in problems:
+            if (path, message) not in self._problems:
+                self.tell(Event("failed", path, message))
+        self._problems = set(problems)
 
     def _known(self) -> dict[str, Entry]:
         """Give what the catalog has (read once: nobody else writes it)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import inspect
 import ipaddress
 import os
 import signal
@@ -21,6 +22,7 @@ from ephyrus.service.connection import Connection
 __all__ = ["Server", "address_of", "environment_of", "is_loopback", "listening"]
 
 FACTORY = "ephyrus.service.app:from_environment"
+HUNG = 60  # seconds without a sign of life after which a process is replaced
 GRACE = 10  # seconds that requests under way may take when the service stops
 TRIED_PORTS = 20  # after the usual one, where that is taken
 
@@ -120,6 +122,7 @@ class Server:
             http=Connection,
             ws="none",
             timeout_graceful_shutdown=GRACE,
+            **_patience(),
         )
         self._one = uvicorn.Server(self._config)
 
@@ -149,6 +152,12 @@ class Server:
         self._one.should_exit = True
         if self._many is not None:
             self._many.should_exit.set()
+
+
+def _patience() -> dict[str, Any]:
+    """Let a process be busy for a while before it is taken for dead (newer uvicorn looks)."""
+    known = inspect.signature(uvicorn.Config).parameters
+    return {name: HUNG for name in ("timeout_worker_healthcheck",) if name in known}
 
 
 @contextlib.contextmanager

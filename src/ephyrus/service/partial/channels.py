@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.service.errors import ServiceError
 from ephyrus.service.partial.values import wrong
 
 __all__ = ["Channels", "compact"]
@@ -80,13 +80,29 @@ class Channels:
         ServiceError
             If one is out of range, unknown, or asked for twice.
         """
-        ranges = [self._positions(item, count, names) for item in self.items]
-        if sum(last - first + 1 for first, last in ranges) > count:
-            raise self._twice()
-        found = np.concatenate([np.arange(first, last + 1) for first, last in ranges])
-        if len(np.unique(found)) != len(found):
-            raise self._twice()
-        return found.astype(np.int64, copy=False)
+        parts = self._ranges(count, names)
+        found = [np.arange(first, last + 1, dtype=np.int64) for first, last in parts]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def run(self, count: int, names: Sequence[str] = ()) -> slice | None:
+        """Give the positions as a slice where each follows the one before; None: they do not.
+
+        Raises
+        ------
+        ServiceError
+            As `resolve`; nothing is made that grows with the number of positions.
+        """
+        parts = self._ranges(count, names)
+        if any(after[0] != before[1] + 1 for before, after in pairwise(parts)):
+            return None
+        return slice(parts[0][0], parts[-1][1] + 1)
+
+    def _ranges(self, count: int, names: Sequence[str]) -> list[tuple[int, int]]:
+        """Find first and last position of each item; no position is in two."""
+        parts = [self._positions(item, count, names) for item in self.items]
+        if any(after[0] <= before[1] for before, after in pairwise(sorted(parts))):
+            raise wrong(self.parameter, f"{self.parameter} names one more than once.")
+        return parts
 
     def linked(self, positions: NDArray[np.int64]) -> str:
         """Write the choice for a link: as it was sent, names as the positions found for them."""
@@ -106,9 +122,6 @@ class Channels:
                 f"{self.parameter}: {item[1]} is out of range, there are {count} (from 0).",
             )
         return item
-
-    def _twice(self) -> ServiceError:
-        return wrong(self.parameter, f"{self.parameter} names one more than once.")
 
 
 def _items(parameter: str, text: str, names: bool) -> Iterator[tuple[int, int] | str]:

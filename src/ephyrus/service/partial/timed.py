@@ -157,7 +157,7 @@ def _resolve(request: RangeRequest, axis: Timed) -> Window:
     else:
         window = _sorted(wanted, axis, low, high)
     if request.overlap and low is not None and axis.durations is not None:
-        window = _reaching(window, axis, low, high)
+        window = _reaching(window, axis, axis.durations, low, high)
     if axis.samples and not window.count:
         raise MissedError(wanted.start_name, "The window holds no sample of the signal.")
     window = replace(window, cut=window.cut or _reaches_beyond(axis, low, high))
@@ -224,7 +224,7 @@ def _range(wanted: Wanted, axis: Timed, low: float | None, high: float | None) -
     if wanted.samples is not None:
         if stop is None:
             stop = (start or 0) + wanted.samples
-        elif start is None:
+        else:
             start = stop - wanted.samples
     return start or 0, axis.n if stop is None else stop
 
@@ -311,9 +311,11 @@ def _reaches_beyond(axis: Timed, low: float | None, high: float | None) -> bool:
     return before or after
 
 
-def _reaching(window: Window, axis: Timed, low: float, high: float | None) -> Window:
+def _reaching(
+    window: Window, axis: Timed, durations: Durations, low: float, high: float | None
+) -> Window:
     """Add the epochs that began before a window and reach into it."""
-    rows = _rows_reaching(axis, low, high)
+    rows = _rows_reaching(axis, durations, low, high)
     count = len(rows)
     if count == window.count:
         return window
@@ -332,15 +334,17 @@ def _reaching(window: Window, axis: Timed, low: float, high: float | None) -> Wi
     return replace(window, start=None, stop=None, count=count, query=query)
 
 
-def _rows_reaching(axis: Timed, low: float, high: float | None) -> NDArray[np.int64]:
+def _rows_reaching(
+    axis: Timed, durations: Durations, low: float, high: float | None
+) -> NDArray[np.int64]:
     """Give the epochs that begin in a window or reach into it."""
-    durations = axis.durations
-    if durations is None:
-        return np.empty(0, np.int64)
     scale = float(factor("time", durations.units, axis.times.units))
     start, stop = axis.stored(low), axis.stored(high)
+    last = axis.n
+    if stop is not None and axis.times.is_sorted:
+        last = axis.times.locate(stop, "right")
     found = [np.empty(0, np.int64)]
-    for first, onsets in axis.times.blocks():
+    for first, onsets in axis.times.blocks(0, last):
         lasting = np.asarray(durations.read(first, first + len(onsets))).astype(np.float64) * scale
         reach = np.maximum(onsets, onsets + lasting)
         chosen = rows_within(onsets, None, stop) & rows_within(reach, start, None)

@@ -106,13 +106,17 @@ def view(
     ------
     ServiceError
         ``wrong_params`` if the request cannot be met, see `resolve` and `resolve_timed`.
+    ValueError
+        If the facts of ``times`` have no function that reads them.
     """
     if request.is_plain:
         return _plain(arrays)
-    if kind.name in _REGULAR and arrays.get("signal") is not None:
-        return _regular(quantities, arrays, request, listed, channel_names)
-    if kind.name in _TIMED and arrays.get("times") is not None:
-        return _timed(kind, quantities, arrays, request, listed, channel_names)
+    signal, times = arrays.get("signal"), arrays.get("times")
+    if kind.name in _REGULAR and signal is not None:
+        return _regular(signal, quantities, request, listed, channel_names)
+    if kind.name in _TIMED and times is not None:
+        axis = _axis(times, quantities, arrays.get("durations"), kind.name == _IRREGULAR)
+        return _timed(axis, quantities, arrays, request, listed, channel_names)
     return _whole(kind, arrays, request, channel_names)
 
 
@@ -168,8 +172,8 @@ def _unused(
 
 
 def _regular(
+    signal: ArrayFacts,
     quantities: Quantities,
-    arrays: Arrays,
     request: RangeRequest,
     listed: bool,
     channel_names: Sequence[str],
@@ -177,17 +181,11 @@ def _regular(
     """Show a signal with a sampling rate."""
     t_start, t_units = quantities.get("t_start", (None, None))
     rate, rate_units = quantities.get("sampling_rate", (None, None))
-    signal = arrays["signal"]
-    if signal is None:
-        raise AssertionError("a signal without its array has no range")
     channels = _channels(request, signal, 1, channel_names)
     axis = Regular(signal.shape[0], t_start, t_units, rate, rate_units)
     window = resolve(request, axis, listed=listed)
     query = join(window.query, encoding_part(request, channels=channels))
-    links = {
-        name: None if facts is None or window.missed else array_link(facts.id, query)
-        for name, facts in arrays.items()
-    }
+    links = {"signal": None if window.missed else array_link(signal.id, query)}
     changed = {} if window.t_start is None else {"t_start": window.t_start}
     if not request.asks:
         return View(links, changed)
@@ -197,7 +195,7 @@ def _regular(
 
 
 def _timed(
-    kind: ObjectType,
+    axis: Timed,
     quantities: Quantities,
     arrays: Arrays,
     request: RangeRequest,
@@ -205,13 +203,12 @@ def _timed(
     channel_names: Sequence[str],
 ) -> View:
     """Show an object whose rows have times of their own."""
-    is_signal = kind.name == _IRREGULAR
+    is_signal = axis.samples
     if is_signal and request.downsample and (request.kind or KINDS[0]) not in _ALIGNED_KINDS:
         raise wrong(
             "kind",
-            f"{kind.name}: times and values stay together only with {', '.join(_ALIGNED_KINDS)}.",
+            f"Times and values stay together only with one of {', '.join(_ALIGNED_KINDS)}.",
         )
-    axis = _axis(quantities, arrays, is_signal)
     window = resolve_timed(request, axis, listed=listed)
     links: dict[str, str | None] = {}
     used = False
@@ -241,11 +238,12 @@ def _timed(
     return View(links, changed, partial)
 
 
-def _axis(quantities: Quantities, arrays: Arrays, is_signal: bool) -> Timed:
+def _axis(
+    times: ArrayFacts, quantities: Quantities, durations: ArrayFacts | None, is_signal: bool
+) -> Timed:
     """Describe the times of an object."""
-    times, durations = arrays["times"], arrays.get("durations")
-    if times is None or times.read is None:
-        raise AssertionError("the times of an object with a range must be readable")
+    if times.read is None:
+        raise ValueError("the facts of times need a function that reads them")
     stored = times.units or "s"
     t_start, units = quantities.get("t_start", (None, None))
     units = units if t_start is not None and units else stored

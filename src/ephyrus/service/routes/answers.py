@@ -35,6 +35,8 @@ class Answer:
         HTTP status.
     body : bytes
         The body.
+    rest : bytes or memoryview
+        What comes behind it, sent without being joined to it.
     media_type : str
         Its type; empty: no header.
     headers : mapping or iterable of (str, str)
@@ -44,7 +46,8 @@ class Answer:
     """
 
     status: int = 200
-    body: bytes = b""
+    body: Block = b""
+    rest: Block = b""
     media_type: str = JSON_TYPE
     headers: Headers = field(default_factory=dict)
     coding: bool = True
@@ -138,7 +141,10 @@ async def _send_whole(
     is_head: bool,
     send: Send,
 ) -> None:
-    body = answer.body
+    body, rest = answer.body, answer.rest
+    if answer.coding and rest:
+        body, rest = b"".join((body, rest)), b""
+    size = len(body)
     if answer.coding and len(body) >= _COMPRESSED_FROM and accept_encoding:
         coding = codings.choose(accept_encoding)
         if coding not in (None, "identity"):
@@ -147,11 +153,14 @@ async def _send_whole(
             else:
                 body = codings.compress(body, coding)
             headers.append((b"content-encoding", coding.encode("ascii")))
-    if answer.coding and len(answer.body) >= _COMPRESSED_FROM:
+    if answer.coding and size >= _COMPRESSED_FROM:
         headers.append((b"vary", b"Accept-Encoding"))
     if answer.status not in (204, 304):
-        headers.append((b"content-length", b"%d" % len(body)))
+        headers.append((b"content-length", b"%d" % (len(body) + len(rest))))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if rest and not is_head:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        body = rest
     await send({"type": "http.response.body", "body": b"" if is_head else body})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
@@ -54,8 +55,13 @@ def cache_headers(tag: str, modified: datetime | None = None, *, public: bool) -
         "Vary": VARY,
     }
     if modified is not None:
-        headers["Last-Modified"] = format_datetime(modified.replace(tzinfo=UTC), usegmt=True)
+        headers["Last-Modified"] = _http_date(modified)
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment.replace(tzinfo=UTC), usegmt=True)
 
 
 def revalidate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ephyrus.service.arrays.parts import Choice, choose, chosen_positions
 from ephyrus.service.arrays.timed import counts, rows_in_window
 from ephyrus.service.catalog.ids import parse_id
 from ephyrus.service.errors import ServiceError
+from ephyrus.service.partial.channels import Channels
 from ephyrus.service.partial.times import Times
 from ephyrus.service.partial.units import samples_per_unit
 from ephyrus.service.routes.entries import Entry, load_entry, opened
@@ -29,6 +31,8 @@ __all__ = ["Wanted", "is_heavy", "part_of", "wanted"]
 
 MOST_INDICES = 2**22  # rows whose positions are sent along
 _HEAVY_VALUES = 2**22  # numbers that are looked at: above, a request is a heavy one
+_LIGHT_KINDS = frozenset({None, "mean", "minmax", "stride"})
+_HEAVY_LINE = 2**18  # the same for kinds that take longer for each number
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,11 +64,12 @@ def is_heavy(row: ArrayRow, request: DataRequest) -> bool:
         return row.sorted is not True and row.shape[0] > _HEAVY_VALUES
     if request.downsample is None:
         return False
-    known = row.levels_key is not None and request.kind in (None, "mean", "minmax")
-    if (known and not request.times) or request.kind == "stride":
+    is_light = request.kind in _LIGHT_KINDS
+    if request.kind == "stride" or (is_light and row.levels_key is not None and not request.times):
         return False
     rows = request.rows(row.shape[0])
-    return (rows.stop - rows.start) * int(np.prod(row.shape[1:], dtype=np.int64)) > _HEAVY_VALUES
+    looked = (rows.stop - rows.start) * prod(row.shape[1:])
+    return looked > (_HEAVY_VALUES if is_light else _HEAVY_LINE)
 
 
 def wanted(
@@ -117,7 +122,7 @@ def _choice(
                 "The array has one dimension; it has no channels to choose.",
                 details="channels",
             )
-        channels = request.channels.resolve(array.shape[1], array.channel_names)
+        channels = _resolved(request.channels, array)
     if request.indices is not None:
         places = request.indices.resolve(length)
     elif request.window is not None:
@@ -134,12 +139,23 @@ def _choice(
         start,
         stop,
         places,
-        None if channels is None else channels.astype(np.intp, copy=False),
+        channels,
         request.downsample,
         request.kind or "mean",  # type: ignore[arg-type]  # one of KINDS, as parameters were read
         request.scaled is not False,
         None if request.dtype is None else np.dtype(f"<{request.dtype}"),
     )
+
+
+def _resolved(channels: Channels, array: OpenArray) -> NDArray[np.intp]:
+    """Find the channels that are asked for; a single one by the short way."""
+    items = channels.items
+    if len(items) == 1 and isinstance(items[0], tuple):
+        first, last = items[0]
+        if first == last < array.shape[1]:
+            return np.array([first], np.intp)
+    found = channels.resolve(array.shape[1], array.channel_names)
+    return found.astype(np.intp, copy=False)
 
 
 def _in_window(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ephyrus.service.encoders import encode
 from ephyrus.service.encoders.body import Body
@@ -29,6 +29,9 @@ requested_part = part_of
 
 WHOLE_BYTES = 4 * 2**20  # bodies up to this size are made in one go
 INLINE_BYTES = 2 * 2**20  # read from a local file in the event loop: quicker than any thread
+INLINE_TEXT_BYTES = 2**16  # of numbers that are written as text, which takes longer
+_PLAIN_FORMATS = frozenset({"hdf5", "npy", "raw"})
+_QUICK_KINDS = frozenset({None, "mean", "minmax", "stride"})
 _KNOWN = DATA_NAMES | {"at_time", "q"}
 
 
@@ -78,24 +81,21 @@ async def send_data(call: Call, request: DataRequest) -> Answer | StreamAnswer:
     if is_heavy(row, request) and not call.is_head:
         gate = call.service.part("heavy", Gate)
         return await gate.through(call, _answer, call, entry, request, name, headers, at_time)
-    if _is_quick(entry, request):
+    if _is_quick(entry, request, name):
         return _answer(call, entry, request, name, headers, at_time)
     return await call.thread(_answer, call, entry, request, name, headers, at_time)
 
 
-def _is_quick(entry: Entry, request: DataRequest) -> bool:
-    """Tell whether so little is read from a local file that a thread would cost more."""
+def _is_quick(entry: Entry, request: DataRequest, name: str) -> bool:
+    """Tell whether so little is done that a thread would cost more."""
     row = entry.array
-    if row.location["kind"] != "stored" or request.window is not None or request.bins is not None:
+    if row.location["kind"] != "stored" or request.kind not in _QUICK_KINDS:
+        return False
+    if request.window is not None or request.bins is not None or request.compression:
         return False
     rows = request.rows(row.shape[0])
-    return _row_bytes(row) * (rows.stop - rows.start) <= INLINE_BYTES
-
-
-def _row_bytes(row: Any) -> int:
-    import numpy as np
-
-    return int(np.dtype(row.dtype).itemsize * np.prod(row.shape[1:], dtype=np.int64))
+    most = INLINE_BYTES if name in _PLAIN_FORMATS else INLINE_TEXT_BYTES
+    return entry.row_bytes * (rows.stop - rows.start) <= most
 
 
 def _answer(
@@ -132,7 +132,9 @@ def _answer(
             length=body.length,
             coding=coding,
         )
-    return Answer(body=body.read_all(), media_type=body.media_type, headers=headers, coding=coding)
+    first, *others = body.pieces()
+    rest = others[0] if len(others) == 1 else b"".join(others)
+    return Answer(body=first, rest=rest, media_type=body.media_type, headers=headers, coding=coding)
 
 
 def _body(found: Wanted, request: DataRequest, name: str) -> Body:

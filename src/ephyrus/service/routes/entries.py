@@ -6,8 +6,11 @@ import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sqlalchemy import select
 
 from ephyrus.service.catalog import reading, rights
@@ -31,7 +34,7 @@ _ALL = Principal(None, is_admin=True, scopes=frozenset({"read"}))  # after right
 _AT_ONCE = 500  # ids in one query
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A datafile that somebody may read the data of.
 
@@ -57,6 +60,11 @@ class Entry:
     row: ArrayRow | None
     owner: Record | None = None
     field: str = ""
+
+    @cached_property
+    def row_bytes(self) -> int:
+        """Bytes that are stored for one row of the array."""
+        return np.dtype(self.array.dtype).itemsize * prod(self.array.shape[1:])
 
     @property
     def name(self) -> str:

@@ -215,16 +215,24 @@ def present(record: Record, shown: Shown, facts: Facts | None = None) -> dict[st
     if shown.only is not None:
         fields = {name: value for name, value in fields.items() if name in shown.only}
     item["fields"] = fields
-    arrays = {
-        name: {"dtype": row.dtype, "shape": list(row.shape)}
-        for name, ref in record.arrays.items()
-        if ref is not None and (row := facts.arrays.get(ref.datafile_id)) is not None
-    }
+    arrays = _shapes(record, facts)
     if arrays:
         item["arrays"] = arrays
     if facts.view is not None and facts.view.partial is not None:
         item["partial"] = facts.view.partial
     return item
+
+
+def _shapes(record: Record, facts: Facts) -> dict[str, Any]:
+    """Say what the arrays of an object are; a datafile is its own array, named ``data``."""
+    ids = {name: ref.datafile_id for name, ref in record.arrays.items() if ref is not None}
+    if record.type == "datafile":
+        ids = {"data": record.id}
+    return {
+        name: {"dtype": row.dtype, "shape": list(row.shape)}
+        for name, number in ids.items()
+        if (row := facts.arrays.get(number)) is not None
+    }
 
 
 def moment_text(moment: datetime | None) -> str | None:

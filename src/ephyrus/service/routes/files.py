@@ -202,7 +202,7 @@ def _begun(
             raise ServiceError(
                 refusal, f"A file of this kind ({found}) cannot {what}.", details={"kind": found}
             )
-        task = None if call.query.flag("again") else _known_task(connection, kind, row)
+        task = _known_task(connection, kind, row, again=call.query.flag("again"))
         if task is None:
             payload = {"datafile": row.id, "options": dict(options)}
             task = jobs.enqueue(connection, kind, payload, user_id=call.principal.user_id)
@@ -216,14 +216,15 @@ def _begun(
     )
 
 
-def _known_task(connection: Any, kind: str, row: FileRow) -> int | None:
-    """Give the task that does, or has done, what is wanted; its objects may not be gone."""
+def _known_task(connection: Any, kind: str, row: FileRow, *, again: bool) -> int | None:
+    """Give the task that does, or (unless it is to be done again) has done, what is wanted."""
     known = None if row.task_id is None else jobs.status(connection, row.task_id)
     if known is None or known.kind != kind or known.state == jobs.FAILED:
         return None
-    if known.is_over and not live_objects(connection, known.result.get("objects", {})):
-        return None
-    return known.id
+    if not known.is_over:
+        return known.id
+    is_there = not again and live_objects(connection, known.result.get("objects", {}))
+    return known.id if is_there else None
 
 
 def show_task(call: Call) -> Answer:
@@ -350,6 +351,12 @@ def _blocks(source: ByteSource, start: int, stop: int) -> Generator[bytes, None,
 
 def _exported(call: Call, row: FileRow) -> StreamAnswer:
     """Send a recording as NIX, which is HDF5, from a file that lives as long as the answer."""
+    headers = {
+        "Content-Disposition": _disposition(f"{Path(plain_name(row.name)).stem}.nix"),
+        "Cache-Control": "private, no-store",
+    }
+    if call.is_head:  # its length is known when it has been written
+        return StreamAnswer(blocks=iter(()), media_type=HDF5, headers=headers)
     workshop = workshop_of(call.service)
     with ExitStack() as stack:
         folder = stack.enter_context(workshop.scratch.folder())
@@ -361,10 +368,7 @@ def _exported(call: Call, row: FileRow) -> StreamAnswer:
     return StreamAnswer(
         blocks=_blocks_then(source, kept),
         media_type=HDF5,
-        headers={
-            "Content-Disposition": _disposition(f"{Path(plain_name(row.name)).stem}.nix"),
-            "Cache-Control": "private, no-store",
-        },
+        headers=headers,
         length=size,
     )
 

@@ -179,6 +179,7 @@ def _load_rest(conn: Connection, call: Call, loaded: Loaded, options: Options) -
         return
     everything = (*loaded.records, *loaded.below.values())
     arrays = {ref.datafile_id for each in everything for ref in each.arrays.values() if ref}
+    arrays.update(each.id for each in everything if each.type == "datafile")
     if arrays:
         loaded.arrays = dict(reading.arrays_of(conn, sorted(arrays)))
     if options.shown.level != "full":

@@ -151,6 +151,10 @@ def _operation(route: Route, kind: ObjectType | None, shared: _Parameters, id_st
     }
     if route.description:
         made["description"] = route.description
+    if route.scope != "read":
+        made["x-scope"] = route.scope
+    if route.needs:
+        made["x-right"] = route.needs
     if route.access == "open":
         made["security"] = [{}]
     elif route.access != "public":

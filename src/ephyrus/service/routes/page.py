@@ -89,6 +89,13 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
     )
     if "description" in operation:
         yield f"<p>{escape(operation['description'])}</p>"
+    wanted = [
+        f"{what}: <code>{escape(operation[key])}</code>"
+        for key, what in (("x-scope", "Scope of a token"), ("x-right", "Right on the object"))
+        if key in operation
+    ]
+    if wanted:
+        yield f"<p>{'; '.join(wanted)}</p>"
     names = [each["$ref"].rpartition("/")[2] for each in operation["parameters"] if "$ref" in each]
     if names:
         yield "<p>Parameters: " + " ".join(f"<code>{escape(name)}</code>" for name in names)

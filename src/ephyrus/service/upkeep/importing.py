@@ -11,6 +11,7 @@ from ephyrus.recording import NullProgress, Progress, Recording
 from ephyrus.service.arrays.recorded import PIECE_BYTES, RecordedArray, recorded_array
 from ephyrus.service.catalog.bulk import NewObject, insert_tree
 from ephyrus.service.files.canonical import ArrayWriter, StoredArrayInfo
+from ephyrus.service.files.making import enqueue_levels
 from ephyrus.service.files.manifests import array_facts
 from ephyrus.service.inplace.mapping import rows_of
 
@@ -84,6 +85,9 @@ def import_recording(
         ]
         with database.writing() as connection:
             ids = insert_tree(connection, owner_id, rows, user_id=owner_id)
+            for row in rows:
+                if row.array is not None:
+                    enqueue_levels(connection, ids[row.key], row.array, user_id=owner_id)
     except BaseException:
         for info in written:
             store.delete(info.key)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.service.files.canonical import ArrayWriter, StoredArrayInfo
+from ephyrus.service.files.canonical import ArrayWriter, StoredArrayInfo, array_nbytes
 from ephyrus.service.files.nursery import Refused
 
 __all__ = ["MANIFEST", "MOST_OBJECTS", "Manifest"]
@@ -30,10 +30,13 @@ class Manifest:
     ----------
     folder : Path
         Where it and the arrays are written.
+    room : int
+        Bytes that the arrays may have, all together.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, room: int) -> None:
         self._folder = folder
+        self._room = room
         self._file = (folder / MANIFEST).open("x", encoding="ascii")
         self._keys: dict[Hashable, str] = {}
         self._arrays = 0
@@ -117,7 +120,19 @@ class Manifest:
         write: Callable[[ArrayWriter], None],
         dtype: np.dtype[Any] = FLOATS,
     ) -> StoredArrayInfo:
-        """Have a function write an array to a file of its own."""
+        """Have a function write an array to a file of its own.
+
+        Raises
+        ------
+        Refused
+            If there is no room for it.
+        """
+        self._room -= array_nbytes(dtype, shape)
+        if self._room < 0:
+            raise Refused(
+                "the arrays of the file would need more room than is allowed for its size; convert "
+                "it where it is and send the result"
+            )
         path = self._folder / f"array-{self._arrays}"
         self._arrays += 1
         with path.open("xb") as sink:

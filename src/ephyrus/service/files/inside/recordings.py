@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from ephyrus.errors import EphyrusError
 from ephyrus.export import writer
+from ephyrus.nix.objects import bytes_of
 from ephyrus.recording import Limits, NullProgress, Recording
 from ephyrus.registry import open_recording
 from ephyrus.service.arrays.recorded import RecordedArray, recorded_array
@@ -18,8 +19,12 @@ from ephyrus.service.files.inside.manifest import Manifest
 from ephyrus.service.files.nursery import Refused
 from ephyrus.service.inplace.mapping import rows_of
 
+if TYPE_CHECKING:
+    from ephyrus.core import Block
+
 __all__ = ["convert_recording", "export_recording"]
 
+TOO_LARGE = "the data would need more room than is allowed for the size of the file"
 READ_BYTES = 256 * 2**20  # most that one read may give
 MOST_PROBLEMS = 50
 
@@ -39,8 +44,9 @@ def _opened(path: Path, format: str | None) -> Recording:
 
 
 def _told(error: Exception, path: Path) -> str:
-    """Say what is wrong, without the folder that the file lies in for the moment."""
-    return " ".join(str(error).replace(f"{path.parent}/", "").split())[:500]
+    """Say what is wrong, without naming folders of the service."""
+    text = str(error).replace(f"{path.parent}/", "").replace(str(Path.home()), "~")
+    return " ".join(text.split())[:500]
 
 
 def convert_recording(path: Path, format: str | None, manifest: Manifest) -> list[str]:
@@ -82,6 +88,8 @@ def convert_recording(path: Path, format: str | None, manifest: Manifest) -> lis
                     facts={},
                     array=array,
                 )
+        except Refused:
+            raise
         except (EphyrusError, OSError, ValueError, IndexError) as error:
             raise Refused(_told(error, path)) from error
         return [_told_problem(problem, path) for problem in recording.problems[:MOST_PROBLEMS]]
@@ -108,8 +116,8 @@ def _copied(array: RecordedArray, manifest: Manifest) -> Any:
     return manifest.write_array(array.dtype, array.shape, blocks())
 
 
-def export_recording(path: Path, format: str | None, target: Path) -> list[str]:
-    """Write a recording as a NIX file.
+def export_recording(path: Path, format: str | None, target: Path, room: int) -> list[str]:
+    """Write a recording as a NIX file, if its data have at most `room` bytes.
 
     Returns
     -------
@@ -124,8 +132,17 @@ def export_recording(path: Path, format: str | None, target: Path) -> list[str]:
     options = {"use_obj_names": False, "compression": False}
     with _opened(path, format) as recording:
         try:
-            blocks = recording.tree(lazy=True)
+            blocks = _with_room(recording.tree(lazy=True), room)
             report = writer("nix")(blocks, target, options, progress=NullProgress())
+        except Refused:
+            raise
         except (EphyrusError, OSError, ValueError) as error:
             raise Refused(_told(error, path)) from error
     return list(report.losses)
+
+
+def _with_room(blocks: list[Block], room: int) -> list[Block]:
+    """Refuse blocks with more data than there is room for."""
+    if sum(map(bytes_of, blocks)) > room:
+        raise Refused(TOO_LARGE)
+    return blocks

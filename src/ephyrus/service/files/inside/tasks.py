@@ -10,7 +10,13 @@ from typing import Any
 from ephyrus.folders import without_companions
 from ephyrus.service.files.canonical import StoredArrayInfo
 from ephyrus.service.files.inside.archives import UnpackLimits, unpack
-from ephyrus.service.files.inside.arrays import ArrayLimits, NotAnArray, copy_array, is_hdf5
+from ephyrus.service.files.inside.arrays import (
+    ALWAYS_ALLOWED,
+    ArrayLimits,
+    NotAnArray,
+    copy_array,
+    is_hdf5,
+)
 from ephyrus.service.files.inside.csvlines import find_lines, write_line
 from ephyrus.service.files.inside.kinds import is_archive, kind_of
 from ephyrus.service.files.inside.manifest import Manifest
@@ -71,16 +77,26 @@ def _described(info: StoredArrayInfo) -> dict[str, Any]:
     }
 
 
+def _room(request: Mapping[str, Any]) -> int:
+    """Give the bytes that may come out of a file, by its size and that of what lies beside it."""
+    size = sum(path.stat().st_size for path in Path(request["path"]).parent.iterdir())
+    return min(int(request["most"]), max(ALWAYS_ALLOWED, int(request["ratio"]) * size))
+
+
+def _manifest(request: Mapping[str, Any]) -> Manifest:
+    return Manifest(Path(request["folder"]), _room(request))
+
+
 def _convert(request: Mapping[str, Any]) -> dict[str, Any]:
     """Copy a recording into objects and arrays."""
-    with Manifest(Path(request["folder"])) as manifest:
+    with _manifest(request) as manifest:
         problems = convert_recording(Path(request["path"]), request["format"], manifest)
         return {"objects": manifest.count, "problems": problems}
 
 
 def _odml(request: Mapping[str, Any]) -> dict[str, Any]:
     """Turn an odML document into objects."""
-    with Manifest(Path(request["folder"])) as manifest:
+    with _manifest(request) as manifest:
         convert_odml(Path(request["path"]), manifest)
         return {"objects": manifest.count, "problems": []}
 
@@ -88,7 +104,7 @@ def _odml(request: Mapping[str, Any]) -> dict[str, Any]:
 def _csv(request: Mapping[str, Any]) -> dict[str, Any]:
     """Turn each line of a file into an analog signal of one block and segment."""
     path = Path(request["path"])
-    with Manifest(Path(request["folder"])) as manifest:
+    with _manifest(request) as manifest:
         lines, separator = find_lines(path)
         manifest.add("block", "block", attributes={"name": path.name})
         segment = {"name": path.name}
@@ -129,8 +145,8 @@ def _unpack(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _export(request: Mapping[str, Any]) -> dict[str, Any]:
     """Write a recording as NIX."""
-    target = Path(request["folder"]) / "export.nix"
-    return {"losses": export_recording(Path(request["path"]), request["format"], target)}
+    path, target = Path(request["path"]), Path(request["folder"]) / "export.nix"
+    return {"losses": export_recording(path, request["format"], target, _room(request))}
 
 
 _TASKS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {

@@ -1,0 +1,172 @@
+"""Processes that are asked to stop: what is under way ends well, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from ephyrus.service.db.schema import JOBS
+from ephyrus.service.files.making import enqueue_levels
+from tests.service.servers import (
+    PATIENCE,
+    Place,
+    Process,
+    array_file,
+    eventually,
+    job_worker,
+    raw_request,
+    server,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+
+MIB = 2**20
+
+
+@pytest.fixture
+def place(new_sqlite: Callable[[], Path]) -> Iterator[Place]:
+    with Place(new_sqlite()) as made:
+        yield made
+
+
+def is_refused(process: Process) -> bool:
+    """Tell whether new connections are refused."""
+    try:
+        socket.create_connection(("127.0.0.1", process.port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def exists(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_that_stops_answers_what_it_was_asked(place: Place, workers: int) -> None:
+    owner, token = place.user("ada")
+    length = 256 * MIB
+    datafile = place.sparse_array(owner, (length // 2,), "<i2")
+    body = b'--b\r\ncontent-disposition: form-data; name="raw_file"; filename="a.h5"\r\n\r\n'
+    body += array_file(np.arange(MIB, dtype="<i4")) + b"\r\n--b--\r\n"
+    common = f"host: {{host}}\nauthorization: Bearer {token}\n"
+    download = f"GET /datafiles/{datafile}/data?format=raw HTTP/1.1\n{common}\n"
+    upload = (
+        f"POST /datafiles/ HTTP/1.1\n{common}content-length: {len(body)}\n"
+        "content-type: multipart/form-data; boundary=b\n\n"
+    )
+    with (
+        server(place, workers=workers) as process,
+        raw_request(process, upload, body[: len(body) // 2]) as sending,
+        raw_request(process, download) as receiving,
+        raw_request(process, "GET /health HTTP/1.1\nhost: {host}\n\n") as idle,
+    ):
+        assert idle.recv(MIB).startswith(b"HTTP/1.1 200 OK")
+        first = receiving.recv(65536)
+        assert first.startswith(b"HTTP/1.1 200 OK")
+        below = process.below()
+        process.send(signal.SIGTERM)
+        eventually(lambda: is_refused(process), what="new connections are refused")
+        sending.sendall(body[len(body) // 2 :])
+        assert idle.recv(MIB) == b""  # nothing is under way on it
+        received = first.partition(b"\r\n\r\n")[2]
+        count = len(received)
+        buffer = bytearray(MIB)
+        while more := receiving.recv_into(buffer):
+            count += more
+        assert count == length
+        assert sending.recv(MIB).startswith(b"HTTP/1.1 201 Created")
+        assert process.wait() == 0, process.log
+        eventually(lambda: not any(map(exists, below)), what="all its processes have ended")
+        assert "Traceback" not in process.log
+    assert list(place.store.unfinished.iterdir()) == []
+    with server(place) as process, process.client(token) as client:
+        items = client.get("/datafiles/", params={"name": "a.h5"}).json()["selected"]
+        part = client.get(f"{items[0]['permalink']}/data", params={"format": "raw"})
+        assert part.content == np.arange(MIB, dtype="<i4").tobytes()
+
+
+def test_a_server_does_not_wait_for_ever_for_readers(place: Place) -> None:
+    owner, token = place.user("ada")
+    datafile = place.sparse_array(owner, (256 * MIB,), "<i2")
+    head = f"GET /datafiles/{datafile}/data?format=raw HTTP/1.1\nhost: {{host}}\n"
+    head += f"authorization: Bearer {token}\n\n"
+    with (
+        server(place, stop_seconds=1.0) as process,
+        raw_request(process, head) as stalled,
+        raw_request(process, "GET / HTTP/1.1\nhost: {host}\nx"),
+    ):
+        assert stalled.recv(1000).startswith(b"HTTP/1.1 200 OK")
+        started = time.monotonic()
+        process.send(signal.SIGTERM)
+        assert process.wait() == 0, process.log
+        assert time.monotonic() - started < 8.0
+
+
+def jobs(place: Place) -> list[Any]:
+    with place.catalog.reading() as connection:
+        return list(connection.execute(select(JOBS).order_by(JOBS.c.id)))
+
+
+def test_a_worker_that_stops_gives_its_job_back_or_ends_it(place: Place) -> None:
+    owner, _ = place.user("ada")
+    length = 400_000_000
+    datafile = place.sparse_array(owner, (length,), "<i2")
+    with place.catalog.writing() as connection:
+        array = {"dtype": "<i2", "shape": (length,)}
+        enqueue_levels(connection, datafile, array, user_id=owner)
+    with job_worker(place, stop_seconds=0.2) as worker:
+        eventually(lambda: jobs(place)[0].state == "running", what=f"it begins\n{worker.log}")
+        below = worker.below()
+        started = time.monotonic()
+        worker.send(signal.SIGTERM)
+        assert worker.wait() == 0, worker.log
+        assert time.monotonic() - started < PATIENCE / 2
+        assert not any(map(exists, below))
+    (job,) = jobs(place)
+    assert (job.state, job.attempts) in (("waiting", 0), ("done", 1))
+    scratch = place.folder / "scratch"
+    assert not scratch.exists() or list(scratch.iterdir()) == []
+
+
+def test_an_import_under_way_is_given_back(place: Place, tmp_path: Path) -> None:
+    _, token = place.user("ada")
+    text = tmp_path / "long.csv"
+    rows = "".join(f"{number}," * 99 + "1\n" for number in range(100))
+    text.write_text(rows * 200)  # which takes some seconds to convert
+    with server(place) as process, process.client(token) as client:
+        answer = client.post("/datafiles/", files={"raw_file": ("long.csv", text.read_bytes())})
+        item = answer.json()["selected"][0]
+        number = item["fields"]["last_task_id"] or _convert(client, item["permalink"])
+        with job_worker(place, stop_seconds=0.0) as worker:
+            eventually(
+                lambda: client.get(f"/tasks/{number}").json()["state"] == "running",
+                what=f"it begins\n{worker.log}",
+            )
+            eventually(lambda: len(worker.below()) >= 2, what="a child converts")
+            below = worker.below()
+            worker.send(signal.SIGTERM)
+            assert worker.wait() == 0, worker.log
+            eventually(lambda: not any(map(exists, below)), what="its children have ended")
+        found = client.get(f"/tasks/{number}").json()
+        assert (found["state"], found["attempts"]) in (("waiting", 0), ("done", 1)), found
+        assert os.listdir(place.folder / "scratch") == []
+
+
+def _convert(client: httpx2.Client, permalink: str) -> int:
+    task: int = client.post(f"{permalink}/convert/").json()["task_id"]
+    return task
