@@ -140,9 +140,10 @@ def test_lookups_of_text(world: World, lookup: str) -> None:
             lambda r, text=text: (n := r.attributes["name"]) is not None and TEXT[lookup](n, text),
         )  # fmt: skip
         assert world.select(EVE, "analogsignal", (f"name__{lookup}", text)) == wanted, text
-        everything = world.expect(EVE, "analogsignal", lambda _: True)
-        rest = [number for number in everything if number not in wanted]
-        assert world.select(EVE, "analogsignal", (f"n__name__{lookup}", text)) == rest, text
+        if text in TEXTS[1::4]:
+            everything = world.expect(EVE, "analogsignal", lambda _: True)
+            rest = [number for number in everything if number not in wanted]
+            assert world.select(EVE, "analogsignal", (f"n__name__{lookup}", text)) == rest, text
 
 
 def test_a_filter_without_a_lookup_is_exact(world: World) -> None:
@@ -151,7 +152,7 @@ def test_a_filter_without_a_lookup_is_exact(world: World) -> None:
     assert world.select(BOB, "analogsignal", ("name", "ärger")) == wanted
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_texts_as_they_come(world: World, data: st.DataObject) -> None:
     letters = "".join(name or "" for name in NAMES)

@@ -489,6 +489,84 @@ class TestTransfer:
         failure(bob.get(f"/datafiles/{number}/zarr/x"), 404, "does_not_exist")
 
 
+class TestWindowsAgain:
+    """A link with another range goes a shorter way, with the same answer."""
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            "", "&format=raw", "&format=npy", "&format=h5", "&channels=3",
+            "&channels=5,1&format=raw", "&dtype=f4&format=npy", "&scaled=0", "&kind=mean", "&format=json", "&downsample=7",
+            "&strict=1", "&samples_count=4", "&times=1&format=npy", "&compression=gzip",
+        ],
+    )  # fmt: skip
+    def test_both_ways_give_the_same(self, site, bob, wide, more):
+        from ephyrus.service.routes.quick import Plans
+
+        plans = site.app.service.part("plans", lambda _: Plans())
+        spans = [(0, 1), (17, 1017), (3000, 4000), (3990, 9999)]
+        links = [
+            f"/datafiles/{wide[0]}{place}?start_index={start}&end_index={stop}{more}"
+            for start, stop in spans
+            for place in ("", "/data")
+            if not ("strict" in more and stop > N)
+        ]
+        expected = []
+        for link in links:
+            plans._plans.clear()
+            expected.append(bob.get(link))
+        assert all(answer.status_code == 200 for answer in expected)
+        for link, answer in zip(links, expected, strict=True):
+            found = bob.get(link)
+            assert found.content == answer.content or "compression" in more
+            assert _told(found) == _told(answer)
+
+    @pytest.mark.parametrize("more", ["&format=raw", "&channels=2"])
+    def test_the_short_way_is_gone(self, bob, wide, monkeypatch, more):
+        from ephyrus.service.errors import ServiceError
+        from ephyrus.service.routes import data
+
+        async def refuse(*_):
+            raise ServiceError("unavailable", "the long way")
+
+        def status(start, stop, **headers):
+            return bob.get(link.format(start, stop), headers=headers).status_code
+
+        link = f"/datafiles/{wide[0]}?start_index={{}}&end_index={{}}{more}"
+        tag = bob.get(link.format(1, 5)).headers["etag"]
+        monkeypatch.setattr(data, "send_data", refuse)
+        assert status(2, 50) == 200
+        for wrong in ((5, 5), (9, 3), (4000, 5000)):  # the long way says what is wrong
+            assert status(*wrong) == 503
+        assert status(1, 5, **{"If-None-Match": tag}) == 503
+
+    def test_rights_are_looked_at_again_after_any_change(self, site, bob, x):
+        anna = site.user("anna")
+        number = bob.array(x, name="lent")
+        link = f"/datafiles/{number}?start_index={{}}&end_index=100&format=raw"
+        acl = f"/datafiles/{number}/acl/"
+        assert bob.post(acl, {"shared_with": {"anna": 1}}).status_code == 200
+        for start in (1, 2, 3):
+            assert anna.get(link.format(start)).content == x[start:100].tobytes()
+        assert bob.post(acl, {"shared_with": {}}).status_code == 200
+        failure(anna.get(link.format(3)), 403, "not_authorized")
+        failure(site.anonymous.get(link.format(3)), 401, "not_authenticated")
+
+    def test_what_a_client_accepts_matters(self, bob, signal):
+        link = f"/datafiles/{signal[0]}?start_index={{}}&end_index=9"
+        for start in (1, 2):
+            found = bob.get(link.format(start), headers={"Accept": "application/x-npy"})
+            assert found.headers["content-type"] == "application/x-npy"
+            found = bob.get(link.format(start), headers={"Accept": "application/x-hdf"})
+            assert found.headers["content-type"] == "application/x-hdf"
+            found = bob.get(link.format(start), headers={"Range": "bytes=0-3"})
+            assert (found.status_code, found.content) == (206, b"\x89HDF")
+
+
+def _told(answer):
+    return {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+
+
 class TestRights:
     def test_those_of_the_file_or_of_its_owner(self, site, bob, x):
         anna, carl = site.user("anna"), site.user("carl")

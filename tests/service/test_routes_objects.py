@@ -314,6 +314,44 @@ def test_a_window_that_misses(bob, tree):
     assert item["partial"]["samples_count"] == 0
 
 
+def _train(bob, times):
+    return bob.make(
+        "electrophysiology/spiketrain",
+        t_start={"data": 0, "units": "s"},
+        t_stop={"data": 2, "units": "s"},
+        times={"data": bob.array(np.array(times)), "units": "s"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("times", "query", "values"),
+    [
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "start_index=2&end_index=5", [0.3, 0.4, 0.5]),
+        ([0.6, 0.3, 0.1, 0.5, 0.9], "window=0.25:0.55&by={id}", [0.3, 0.5]),
+        ([0.1, 0.9], "window=0.25:0.55&by={id}", []),
+    ],
+    ids=["in order", "without order", "none in it"],
+)
+def test_windows_of_spikes(bob, times, query, values):
+    item = _train(bob, times)
+    number = item["fields"]["times"]["data"].rpartition("/")[2]
+    shown = bob.one(item["permalink"], start_time=0.25, end_time=0.55)
+    fields = shown["fields"]
+    link = fields["times"]["data"]
+    assert link == f"/datafiles/{number}?{query.format(id=number)}"
+    assert (fields["t_start"]["data"], fields["t_stop"]["data"]) == (0.25, 0.55)
+    assert shown["partial"]["samples_count"] == len(values)
+    assert bob.get(f"{link}&format=json").json() == values
+    inline = bob.one(item["permalink"], start_time=0.25, end_time=0.55, format="json", q="data")
+    assert inline["fields"]["times"]["data"] == values
+
+
+def test_range_parameters_of_objects_without_arrays_are_disregarded(bob, tree):
+    item = bob.one(tree["block"]["permalink"], start_time=5, downsample=3)
+    assert item["partial"]["disregarded"] == ["start_time", "downsample"]
+    assert item["fields"] == bob.one(tree["block"]["permalink"])["fields"]
+
+
 def test_values_in_place_of_links(bob, tree):
     params = {"format": "json", "q": "data", "start_index": 10, "end_index": 13}
     item = bob.one(tree["signal"]["permalink"], **params)

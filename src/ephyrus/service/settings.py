@@ -32,10 +32,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="EPHYRUS_SERVICE_", extra="forbid", frozen=True)
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls: Any, **sources: Any) -> tuple[Any, ...]:
+    def settings_customise_sources(
+        cls,
+        settings_cls: Any,
+        init_settings: Any,
+        env_settings: Any,
+        dotenv_settings: Any,
+        file_secret_settings: Any,
+    ) -> tuple[Any, ...]:
         """Give the places that settings come from, those that win first."""
         path = os.environ.get(FILE_VARIABLE, "")
-        ordered = sources["init_settings"], sources["env_settings"]
+        ordered = init_settings, env_settings
         if not path:
             return ordered
         if not Path(path).is_file():
@@ -171,6 +178,8 @@ class Settings(BaseSettings):
     """Seconds that a sender may pause within a body; a JSON body must come within this time."""
     send_timeout: float = Field(default=60.0, gt=0)
     """Seconds that a reader may take for one block (about 1 MiB) of a streamed answer."""
+    stop_seconds: float = Field(default=10.0, ge=0)
+    """Seconds that requests and background jobs under way may take when a process stops."""
     request_threads: int = Field(default=16, ge=1)
     """Threads of a process for requests that wait for the database or read large arrays."""
     heavy_requests: int = Field(default=2, ge=1)

@@ -52,6 +52,12 @@ def run(*, host: str | None, port: int | None, workers: int) -> int:
         console.say(f"serving at {address_of(listener)}; Ctrl-C stops it")
         sys.stdout.flush()  # whoever starts it as a child waits for this line
         app = create_app(settings) if workers == 1 else None
-        server = Server(listener, app, workers=workers, environment=environment_of(values))
+        server = Server(
+            listener,
+            app,
+            workers=workers,
+            environment=environment_of(values),
+            stop_seconds=settings.stop_seconds,
+        )
         server.run()
     return FINE

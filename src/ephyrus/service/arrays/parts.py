@@ -21,7 +21,7 @@ Attributes = Mapping[str, str | int | float | None]
 Read = Callable[[int, int], NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Choice:
     """What is wanted of an array.
 

@@ -18,7 +18,6 @@ from ephyrus.service.catalog.storing import record
 from ephyrus.service.db.schema import DELETED, TABLES
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.principals import Principal
-from ephyrus.service.types import TYPES
 
 __all__ = ["copy_section"]
 
@@ -187,4 +186,4 @@ def _link_datafiles(connection: Connection, principal: Principal, pairs: Mapping
         for part in chunks(mine):
             connection.execute(update(table).where(table.c.id.in_(part)).values(section_id=copy))
         changed.extend(mine)
-    record(connection, TYPES["datafile"].name, {("section",): changed}, principal.user_id)
+    record(connection, "datafile", {("section",): changed}, principal.user_id)

@@ -7,7 +7,8 @@ where the first page is at hand. So the parents are looked for first, up to a nu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ __all__ = ["Drive"]
 
 _MOST_PARENTS = 1000
 _MOST_CHILDREN = 20_000  # gathered and sorted in about 10 ms
+_MEAN_SECONDS = 60.0
+_MOST_MEANS = 1000
+_MEANS: dict[Hashable, tuple[float, float]] = {}  # a guess, and when it was made
 
 
 @dataclass(slots=True)
@@ -57,10 +61,24 @@ class Drive:
         return (column + 0).in_(wanted)
 
     def _children(self, above: Rows, found: Sequence[int]) -> float:
-        """Guess how many objects lie below parents, from how many there ever were of each."""
-        highest = [
-            select(func.coalesce(func.max(TABLES[kind.name].c.id), 1)).scalar_subquery()
-            for kind in (self.rows.kind, above.kind)
-        ]
-        objects, parents = self.connection.execute(select(*highest)).one()
-        return float(len(found) * objects / parents)
+        """Guess how many objects lie below parents."""
+        return len(found) * _mean_children(self.connection, self.rows.kind.name, above.kind.name)
+
+
+def _mean_children(connection: Connection, kind: str, above: str) -> float:
+    """Tell how many objects there ever were for each parent, as of the last minute."""
+    key = (connection.engine.url, kind, above)
+    known = _MEANS.get(key)
+    now = time.monotonic()
+    if known is not None and now - known[1] < _MEAN_SECONDS:
+        return known[0]
+    highest = [
+        select(func.coalesce(func.max(TABLES[name].c.id), 1)).scalar_subquery()
+        for name in (kind, above)
+    ]
+    objects, parents = connection.execute(select(*highest)).one()
+    mean = float(objects) / float(parents)
+    if len(_MEANS) >= _MOST_MEANS:
+        _MEANS.clear()
+    _MEANS[key] = (mean, now)
+    return mean

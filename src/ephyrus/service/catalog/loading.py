@@ -38,57 +38,90 @@ def chunks(ids: Iterable[int]) -> Iterable[list[int]]:
     return (everything[first : first + _CHUNK] for first in range(0, len(everything), _CHUNK))
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Columns of a type's values, and at which places of a row they are."""
+
+    columns: tuple[str, ...]
+    attributes: tuple[tuple[str, int], ...]
+    numbers_as_text: tuple[tuple[str, int], ...]  # where it says that text was a number
+    quantities: tuple[tuple[str, int], ...]
+    arrays: tuple[tuple[str, int], ...]
+    parents: tuple[tuple[str, int], ...]
+    facts: int
+
+
 @lru_cache(maxsize=64)
-def _names(kind: str) -> tuple[str, ...]:
-    """List the columns of a type's values, in the order in which `record_of` takes them."""
+def _layout(kind: str) -> _Layout:
+    """Lay out the columns of a type."""
     each = TYPES[kind]
-    names: list[str] = []
-    for attribute in each.attributes:
-        names.append(attribute.name)
-        if attribute.value == "text or int":
-            names.append(f"{attribute.name}__is_int")
-    for quantity in each.quantities:
-        names += [quantity.name, f"{quantity.name}__units", f"{quantity.name}__is_int"]
-    for array in each.arrays:
-        names += [f"{array.name}_id", f"{array.name}__units"]
-    names += [f"{parent.name}_id" for parent in each.parents if not parent.many]
-    return tuple(names)
+    columns: list[str] = []
+
+    def place(*names: str) -> int:
+        columns.extend(names)
+        return _HEAD + len(columns) - len(names)
+
+    attributes = tuple((field.name, place(field.name)) for field in each.attributes)
+    numbers = tuple(
+        (field.name, place(f"{field.name}__is_int"))
+        for field in each.attributes
+        if field.value == "text or int"
+    )
+    quantities = tuple(
+        (field.name, place(field.name, f"{field.name}__units", f"{field.name}__is_int"))
+        for field in each.quantities
+    )
+    arrays = tuple(
+        (field.name, place(f"{field.name}_id", f"{field.name}__units")) for field in each.arrays
+    )
+    parents = tuple(
+        (field.name, -1 if field.many else place(f"{field.name}_id")) for field in each.parents
+    )
+    return _Layout(
+        tuple(columns), attributes, numbers, quantities, arrays, parents, _HEAD + len(columns)
+    )
 
 
 def statement(rows: Rows) -> Select[Any]:
     """Select all that a record needs of its own row, without conditions."""
-    source, holder = _holder(rows)
-    present = rows.table if rows.is_present else holder
-    owns_rights = not rows.kind.rights_from
+    return _statement(rows.kind.name, rows.table, rows.is_present)
+
+
+@lru_cache(maxsize=512)  # putting it together takes longer than running it
+def _statement(name: str, table: FromClause, is_present: bool) -> Select[Any]:
+    """Make the statement for a table under one of its names."""
+    kind = TYPES[name]
+    source, holder = _holder(kind, table, is_present=is_present)
     source = source.outerjoin(USER, USER.c.id == holder.c.owner_id)
-    state: ColumnElement[Any] = literal(ACTIVE)
+    state: ColumnElement[Any] = table.c.current_state if is_present else literal(ACTIVE)
     recording: ColumnElement[Any] = literal(None)
-    if rows.is_present:
-        state = rows.column("current_state")
-    if rows.is_present or owns_rights:
+    present = table if is_present else holder
+    if is_present or not kind.rights_from:
         recording = present.c.recording_id
     columns: list[ColumnElement[Any]] = [
-        *(rows.column(name) for name in ("id", "guid", "date_created", "last_modified")),
+        *(table.c[each] for each in ("id", "guid", "date_created", "last_modified")),
         holder.c.owner_id,
         USER.c.name.label("owner_name"),
         holder.c.safety_level,
         state.label("state"),
         recording.label("recording"),
-        *(rows.column(name) for name in _names(rows.kind.name)),
+        *(table.c[each] for each in _layout(name).columns),
     ]
-    if rows.kind.name == "datafile":
-        columns += [present.c[name] for name in FACTS]
+    if name == "datafile":
+        columns += [present.c[each] for each in FACTS]
     return select(*columns).select_from(source)
 
 
-def _holder(rows: Rows) -> tuple[FromClause, FromClause]:
+def _holder(
+    kind: ObjectType, table: FromClause, *, is_present: bool
+) -> tuple[FromClause, FromClause]:
     """Join the present row that holds the rights; give all that is joined, and that row."""
-    if not rows.kind.rights_from:
-        if rows.is_present:
-            return rows.table, rows.table
-        present = TABLES[rows.kind.name].alias()
-        return rows.table.join(present, present.c.id == rows.column("id")), present
-    source, table, kind = rows.table, rows.table, rows.kind
+    if not kind.rights_from:
+        if is_present:
+            return table, table
+        present = TABLES[kind.name].alias()
+        return table.join(present, present.c.id == table.c.id), present
+    source = table
     while kind.rights_from:
         parent = field_parent(kind, kind.rights_from)
         above = TABLES[parent.type].alias()
@@ -149,45 +182,40 @@ def records_of(
 
 def _record(kind: ObjectType, row: Sequence[Any], beside: _Beside) -> Record:
     """Make a record of a row of :func:`statement`."""
-    values = iter(row[_HEAD:])
-    attributes: dict[str, Any] = {}
-    for attribute in kind.attributes:
-        value = next(values)
-        if attribute.value == "text or int" and next(values):
-            value = int(value)
-        attributes[attribute.name] = value
-    quantities = {}
-    for quantity in kind.quantities:
-        number, units, is_int = next(values), next(values), next(values)
-        quantities[quantity.name] = (int(number) if is_int else number, units)
-    arrays = {}
-    for array in kind.arrays:
-        datafile, units = next(values), next(values)
-        arrays[array.name] = None if datafile is None else ArrayRef(datafile, units)
-    parents: dict[str, Any] = {}
-    for parent in kind.parents:
-        parents[parent.name] = (
-            tuple(beside.many[parent.name].get(row[0], ())) if parent.many else next(values)
-        )
+    layout = _layout(kind.name)
+    number = row[0]
+    attributes = {name: row[at] for name, at in layout.attributes}
+    for name, at in layout.numbers_as_text:
+        if row[at]:
+            attributes[name] = int(attributes[name])
     return Record(
         kind.name,
-        row[0],
+        number,
         row[1],
-        row[4],
+        row[_OWNER],
         row[5] or "",
         row[6],
         row[7],
         row[2],
         row[3],
         attributes,
-        quantities,
-        arrays,
-        parents,
-        beside.children.get(row[0]),
-        beside.shares.get(row[0]),
-        beside.metadata.get(row[0]),
-        facts=dict(zip(FACTS, values, strict=True)) if kind.name == "datafile" else {},
-        recording_id=row[8],
+        {
+            name: (int(row[at]) if row[at + 2] else row[at], row[at + 1])
+            for name, at in layout.quantities
+        },
+        {
+            name: None if row[at] is None else ArrayRef(row[at], row[at + 1])
+            for name, at in layout.arrays
+        },
+        {
+            name: row[at] if at >= 0 else tuple(beside.many[name].get(number, ()))
+            for name, at in layout.parents
+        },
+        beside.children.get(number),
+        beside.shares.get(number),
+        beside.metadata.get(number),
+        dict(zip(FACTS, row[layout.facts :], strict=True)) if kind.name == "datafile" else {},
+        row[8],
     )
 
 

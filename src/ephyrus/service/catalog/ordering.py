@@ -88,7 +88,7 @@ def _column(
     if len(tokens) == 1:
         if found is not None and found.kind != "set":
             return found.plain, tokens[0] not in {"date_created", "last_modified", "guid"}
-        holder = _holder(snapshot, rows, tokens[0])
+        holder = _holder(rows, tokens[0])
         if holder is not None:
             return holder, False
     for parent in rows.kind.parents:
@@ -107,9 +107,8 @@ def _column(
     )
 
 
-def _holder(snapshot: Snapshot, rows: Rows, name: str) -> ColumnElement[Any] | None:
+def _holder(rows: Rows, name: str) -> ColumnElement[Any] | None:
     """Find a column of rights, where the object has rights of its own."""
-    del snapshot
     column = {"owner": "owner_id", "safety_level": "safety_level"}.get(name)
     if column is None or not rows.is_present or rows.kind.rights_from:
         return None

@@ -146,7 +146,7 @@ def replace_recording(
         (only,) = kept.values()
         new = [replace(each, safety_level=only.safety_level) for each in new]
     ids = insert_tree(connection, owner_id, new, recording_id=recording_id)
-    everything = {kind: [] for kind in TYPES}  # type: dict[str, list[int]]
+    everything: dict[str, list[int]] = {kind: [] for kind in TYPES}
     for each in new:
         everything[each.type].append(ids[each.key])
     blocks = [

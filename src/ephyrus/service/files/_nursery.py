@@ -12,6 +12,7 @@ task's own socket. It ends, and ends all tasks, when the control socket is close
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import selectors
@@ -203,6 +204,8 @@ def main(arguments: list[str]) -> None:
         sys.stdout.buffer.flush()
         os._exit(0)
     all_formats()  # imports them once for all tasks
+    gc.collect()
+    gc.freeze()  # else the first collection in each task would copy all memory there is
     Nursery(socket.socket(fileno=int(arguments[0]))).serve()
     os._exit(0)
 

@@ -148,6 +148,7 @@ class LocalService:
             app,
             workers=self._workers,
             environment=environment_of({**self._values, "port": settings.port}),
+            stop_seconds=settings.stop_seconds,
         )
         stack.callback(self.watcher.stop)
 

@@ -23,7 +23,6 @@ __all__ = ["Server", "address_of", "environment_of", "is_loopback", "listening"]
 
 FACTORY = "ephyrus.service.app:from_environment"
 HUNG = 60  # seconds without a sign of life after which a process is replaced
-GRACE = 10  # seconds that requests under way may take when the service stops
 TRIED_PORTS = 20  # after the usual one, where that is taken
 
 
@@ -95,6 +94,8 @@ class Server:
         How many processes; more than one make the application themselves, from the environment.
     environment : mapping
         Variables for them.
+    stop_seconds : float
+        How long requests under way may take when it stops.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Server:
         *,
         workers: int = 1,
         environment: Mapping[str, str] | None = None,
+        stop_seconds: float = 10.0,
     ) -> None:
         self.listener = listener
         self._environment = dict(environment or {})
@@ -121,7 +123,7 @@ class Server:
             lifespan="on",
             http=Connection,
             ws="none",
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=stop_seconds,  # type: ignore[arg-type]  # not whole ones only
             **_patience(),
         )
         self._one = uvicorn.Server(self._config)
@@ -141,7 +143,7 @@ class Server:
                     self._one.run(sockets=[self.listener])
                 return
             with _variables(self._environment), _signals_kept():
-                self._many = Multiprocess(self._config, sockets=[self.listener])
+                self._many = _Workers(self._config, sockets=[self.listener])
                 if self._is_stopped.is_set():
                     self._many.should_exit.set()
                 self._many.run()
@@ -152,6 +154,16 @@ class Server:
         self._one.should_exit = True
         if self._many is not None:
             self._many.should_exit.set()
+
+
+class _Workers(Multiprocess):
+    """Several processes that answer."""
+
+    def terminate_all(self) -> None:
+        """Ask all to stop; new connections are refused as soon as they have stopped listening."""
+        super().terminate_all()
+        for each in self.sockets:
+            each.close()
 
 
 def _patience() -> dict[str, Any]:

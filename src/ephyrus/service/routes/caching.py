@@ -15,7 +15,7 @@ from ephyrus.service.routes.answers import Answer
 if TYPE_CHECKING:
     from ephyrus.service.routes.call import Call
 
-__all__ = ["cache_headers", "list_tag", "quoted", "require_match", "revalidate"]
+__all__ = ["cache_headers", "content_tag", "list_tag", "quoted", "require_match", "revalidate"]
 
 VARY = "Cookie, Authorization, Accept"
 
@@ -41,6 +41,11 @@ def quoted(guid: str, normal: str = "") -> str:
 def list_tag(guids: Iterable[str], normal: str) -> str:
     """Make the tag of a list of objects."""
     return f'"{_digest(" ".join((normal, *guids)))}"'
+
+
+def content_tag(body: bytes) -> str:
+    """Make the tag of something that is the same for everybody, from what it holds."""
+    return f'"{sha1(body, usedforsecurity=False).hexdigest()}"'
 
 
 def _digest(text: str) -> str:

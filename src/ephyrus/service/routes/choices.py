@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ephyrus.service.partial.params import DataRequest
     from ephyrus.service.routes.call import Call
 
-__all__ = ["Wanted", "is_heavy", "part_of", "wanted"]
+__all__ = ["Wanted", "channel_columns", "facts_of", "is_heavy", "part_of", "wanted"]
 
 MOST_INDICES = 2**22  # rows whose positions are sent along
 _HEAVY_VALUES = 2**22  # numbers that are looked at: above, a request is a heavy one
@@ -35,7 +35,7 @@ _LIGHT_KINDS = frozenset({None, "mean", "minmax", "stride"})
 _HEAVY_LINE = 2**18  # the same for kinds that take longer for each number
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Wanted:
     """A part of an array that is to be sent.
 
@@ -49,6 +49,8 @@ class Wanted:
         Rows that its points are, where they are sent along.
     columns : tuple of str or None
         Names of its channels.
+    choice : Choice or None
+        What was chosen of the array; None: something was counted.
     """
 
     part: ArrayPart
@@ -56,6 +58,7 @@ class Wanted:
     stop: int
     indices: NDArray[np.int64] | None = None
     columns: tuple[str, ...] | None = None
+    choice: Choice | None = None
 
 
 def is_heavy(row: ArrayRow, request: DataRequest) -> bool:
@@ -82,15 +85,13 @@ def wanted(
     ServiceError
         The request does not fit the array (400), is too large (413), or the array cannot be read.
     """
-    array, row = opened(call, entry), entry.array
+    array = opened(call, entry)
     if request.bins is not None:
         return _counted(call, entry, array, request)
     choice = _choice(call, entry, array, request, at_time)
-    part = choose(array, choice, name=entry.name, attributes=_facts(entry, choice))
-    columns = None
-    if array.channel_names and len(row.shape) > 1:
-        columns = _names(array, choice)
-    return Wanted(part, choice.start, choice.stop, _indices(array, choice, request), columns)
+    part = choose(array, choice, name=entry.name, attributes=facts_of(entry, choice))
+    columns, indices = channel_columns(array, choice), _indices(array, choice, request)
+    return Wanted(part, choice.start, choice.stop, indices, columns, choice)
 
 
 def part_of(call: Call, row: ArrayRow, request: DataRequest, *, name: str) -> ArrayPart:
@@ -231,13 +232,16 @@ def _indices(array: OpenArray, choice: Choice, request: DataRequest) -> NDArray[
     return chosen_positions(array, choice)
 
 
-def _names(array: OpenArray, choice: Choice) -> tuple[str, ...]:
+def channel_columns(array: OpenArray, choice: Choice) -> tuple[str, ...] | None:
+    """Give the names of the channels that are chosen, where they have names."""
+    if not array.channel_names or len(array.shape) < 2:
+        return None
     if choice.channels is None:
         return array.channel_names
     return tuple(array.channel_names[channel] for channel in choice.channels.tolist())
 
 
-def _facts(entry: Entry, choice: Choice) -> dict[str, str | int | float | None]:
+def facts_of(entry: Entry, choice: Choice) -> dict[str, str | int | float | None]:
     """Give what is told of an array beside its values."""
     facts: dict[str, str | int | float | None] = {
         "start_index": choice.start,

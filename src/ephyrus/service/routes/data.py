@@ -18,6 +18,7 @@ from ephyrus.service.routes.caching import cache_headers, quoted, revalidate
 from ephyrus.service.routes.choices import Wanted, is_heavy, part_of, wanted
 from ephyrus.service.routes.entries import Entry, entry_of, moment_of
 from ephyrus.service.routes.gate import Gate
+from ephyrus.service.routes.quick import INLINE_BYTES, PLAIN_FORMATS, Plans, disposition
 from ephyrus.service.routes.table import Parameter, Route
 
 if TYPE_CHECKING:
@@ -28,15 +29,16 @@ __all__ = ["ROUTES", "requested_part"]
 requested_part = part_of
 
 WHOLE_BYTES = 4 * 2**20  # bodies up to this size are made in one go
-INLINE_BYTES = 2 * 2**20  # read from a local file in the event loop: quicker than any thread
 INLINE_TEXT_BYTES = 2**16  # of numbers that are written as text, which takes longer
-_PLAIN_FORMATS = frozenset({"hdf5", "npy", "raw"})
 _QUICK_KINDS = frozenset({None, "mean", "minmax", "stride"})
 _KNOWN = DATA_NAMES | {"at_time", "q"}
 
 
 async def show_or_send(call: Call) -> Answer | StreamAnswer:
     """Answer the address of a datafile: its data, or its description."""
+    known = Plans.of(call).answer(call)
+    if known is not None:
+        return known
     request = DataRequest.from_query(call.query.pairs, prefer=call.header("prefer"))
     if not request.asks_data:
         if "q" in call.query or _names_json(call.header("accept")):
@@ -62,6 +64,9 @@ def _weight(accept: str, media_type: str) -> float:
 
 async def data(call: Call) -> Answer | StreamAnswer:
     """Send the data of a datafile."""
+    known = Plans.of(call).answer(call)
+    if known is not None:
+        return known
     request = DataRequest.from_query(call.query.pairs, prefer=call.header("prefer"))
     return await send_data(call, request)
 
@@ -82,7 +87,7 @@ async def send_data(call: Call, request: DataRequest) -> Answer | StreamAnswer:
         gate = call.service.part("heavy", Gate)
         return await gate.through(call, _answer, call, entry, request, name, headers, at_time)
     if _is_quick(entry, request, name):
-        return _answer(call, entry, request, name, headers, at_time)
+        return _answer(call, entry, request, name, headers, at_time, is_quick=True)
     return await call.thread(_answer, call, entry, request, name, headers, at_time)
 
 
@@ -94,7 +99,7 @@ def _is_quick(entry: Entry, request: DataRequest, name: str) -> bool:
     if request.window is not None or request.bins is not None or request.compression:
         return False
     rows = request.rows(row.shape[0])
-    most = INLINE_BYTES if name in _PLAIN_FORMATS else INLINE_TEXT_BYTES
+    most = INLINE_BYTES if name in PLAIN_FORMATS else INLINE_TEXT_BYTES
     return entry.row_bytes * (rows.stop - rows.start) <= most
 
 
@@ -105,13 +110,17 @@ def _answer(
     name: str,
     headers: dict[str, str],
     at_time: datetime | None,
+    *,
+    is_quick: bool = False,
 ) -> Answer | StreamAnswer:
     """Make the answer: whole where it is small, else block by block."""
     found = wanted(call, entry, request, at_time)
+    if is_quick and at_time is None:
+        Plans.of(call).keep(call, entry, request, found, name)
     body = _body(found, request, name)
     if name != "json":
-        file = f"{entry.name}-S{found.start}-E{found.stop}{body.extension}"
-        headers["Content-Disposition"] = f"attachment; filename={file}"
+        file = disposition(entry.name, found.start, found.stop, body.extension)
+        headers["Content-Disposition"] = file
     headers |= body.headers
     coding = body.compressible or bool(request.compress)
     if body.seekable and not coding:

@@ -19,6 +19,7 @@ from ephyrus.service.encoders import ranges
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.files import jobs
 from ephyrus.service.files.exporting import EXPORTED, export
+from ephyrus.service.files.hands import hands_of
 from ephyrus.service.files.kinds import ARCHIVES, ARRAY, CONVERTIBLE, NAMES
 from ephyrus.service.files.receiving import FILE_FIELD, receive_form
 from ephyrus.service.files.records import FileRow, file_row, live_objects
@@ -78,7 +79,7 @@ async def upload(call: Call) -> Answer:
         call.document = parse_json(body)
         return await call.thread(bulk_update_datafiles, call)
     call.query.check_names(_FIELDS)
-    workshop = workshop_of(call.service)
+    workshop, hands = workshop_of(call.service), hands_of(call.service)
     sent = dict(call.query.pairs)
     if sent.get("section_id"):
         section = _section(call, sent["section_id"])
@@ -87,16 +88,16 @@ async def upload(call: Call) -> Answer:
         call.stream(),
         call.header("content-type"),
         workshop.store,
-        call.thread,
+        hands.receive,
         most_files=workshop.settings.upload_files,
     )
     try:
         wanted = _wanted(call, {**form.fields, **sent}, len(form.files))
     except ServiceError:
         for received in form.files:
-            await call.thread(workshop.store.delete, received.key)
+            await hands.receive(workshop.store.delete, received.key)
         raise
-    records = await call.thread(keep_upload, workshop, call.principal, form.files, wanted)
+    records = await hands.look(keep_upload, workshop, call.principal, form.files, wanted)
     return created(call, records)
 
 
@@ -256,8 +257,14 @@ def show_task(call: Call) -> Answer:
     )
 
 
-def download(call: Call) -> Answer | StreamAnswer:
+async def download(call: Call) -> Answer | StreamAnswer:
     """Send a file as it was uploaded, or converted."""
+    run = hands_of(call.service).look if "format" in call.query else call.thread
+    return await run(_download, call)
+
+
+def _download(call: Call) -> Answer | StreamAnswer:
+    """Find out what is to be sent, and begin."""
     call.query.check_names(frozenset({"format", "at_time"}))
     format = (call.query.one("format") or "").lower()
     if format not in ("", "hdf5", "h5"):

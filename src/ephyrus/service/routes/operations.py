@@ -16,8 +16,8 @@ from ephyrus.service.db.schema import JOBS, RECORDINGS
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.partial.params import FORMATS, KINDS
 from ephyrus.service.principals import ANONYMOUS
-from ephyrus.service.routes.answers import Answer
-from ephyrus.service.routes.caching import list_tag, revalidate
+from ephyrus.service.routes.answers import JSON_TYPE, Answer
+from ephyrus.service.routes.caching import content_tag, revalidate
 from ephyrus.service.routes.envelope import message
 from ephyrus.service.routes.metrics import Metrics
 from ephyrus.service.routes.openapi import describe
@@ -37,17 +37,18 @@ class _Description:
 
     document: bytes
     page: bytes
+    tag: str
 
 
 def _description(service: Service) -> _Description:
     document = describe(service.table.routes, id_style=service.settings.id_style)
-    return _Description(orjson.dumps(document), page(document).encode("utf-8"))
+    body = orjson.dumps(document)
+    return _Description(body, page(document).encode("utf-8"), content_tag(body))
 
 
-def _static(call: Call, body: bytes, media_type: str, **headers: str) -> Answer:
+def _static(call: Call, tag: str, body: bytes, media_type: str, **headers: str) -> Answer:
     """Answer with something that changes with the release only."""
-    tag = list_tag([__version__, str(len(body))], media_type)
-    same = revalidate(call, tag)
+    same = revalidate(call, tag, public=True)
     if same is not None:
         return same
     common = {"ETag": tag, "Cache-Control": "public, no-cache", **headers}
@@ -56,15 +57,15 @@ def _static(call: Call, body: bytes, media_type: str, **headers: str) -> Answer:
 
 def show_document(call: Call) -> Answer:
     """Give the OpenAPI document."""
-    body = call.service.part("description", _description).document
-    return _static(call, body, "application/json; charset=utf-8")
+    found = call.service.part("description", _description)
+    return _static(call, found.tag, found.document, JSON_TYPE)
 
 
 def show_page(call: Call) -> Answer:
     """Give the page that describes the interface."""
-    body = call.service.part("description", _description).page
+    found = call.service.part("description", _description)
     headers = {"Content-Security-Policy": policy()}
-    return _static(call, body, "text/html; charset=utf-8", **headers)
+    return _static(call, found.tag, found.page, "text/html; charset=utf-8", **headers)
 
 
 def show_versions(call: Call) -> Answer:
