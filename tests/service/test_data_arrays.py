@@ -311,3 +311,32 @@ class TestTimes:
 
 def test_memory_that_was_freed_is_kept_where_the_c_library_can():
     assert keep_freed_memory() in (True, False)
+
+
+def test_arrays_and_levels_in_an_object_store(tmp_path, values):
+    pytest.importorskip("obstore")
+    from ephyrus.service.files.store import open_store
+    from tests.service.support import cheap_settings
+
+    store = open_store(cheap_settings(tmp_path, array_store=f"file://{tmp_path}"))
+    long = np.tile(values, (8, 1))
+    with store.create() as new:
+        new.write(b"head" + long.tobytes())
+        key = new.commit()
+    build_levels(
+        tmp_path / "levels",
+        lambda start, stop: long[start:stop],
+        len(long),
+        dtype=long.dtype,
+        item_shape=(3,),
+    )
+    location = {"kind": "stored", "key": key, "offset": 4}
+    row = ArrayRow(1, "<i2", long.shape, None, location, store.adopt(tmp_path / "levels"))
+    array = ArrayOpener(store).open(row)
+    assert array.levels is not None
+    np.testing.assert_array_equal(array.gather(np.array([0, 9, 39_990]), 10)[2], long[39_990:])
+    for kind in ("minmax", "mean"):
+        choice = Choice(7, 39_991, channels=np.array([2, 0]), points=20, kind=kind)
+        found = read(choose(array, choice, name="x"))
+        expected = read(choose(replace(array, levels=None), choice, name="x"))
+        np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -496,8 +496,9 @@ class TestWindowsAgain:
         "more",
         [
             "", "&format=raw", "&format=npy", "&format=h5", "&channels=3",
-            "&channels=5,1&format=raw", "&dtype=f4&format=npy", "&scaled=0", "&kind=mean", "&format=json", "&downsample=7",
-            "&strict=1", "&samples_count=4", "&times=1&format=npy", "&compression=gzip",
+            "&channels=5,1&format=raw", "&dtype=f4&format=npy", "&scaled=0", "&kind=mean",
+            "&format=json", "&downsample=7", "&strict=1", "&samples_count=4",
+            "&times=1&format=npy", "&compression=gzip",
         ],
     )  # fmt: skip
     def test_both_ways_give_the_same(self, site, bob, wide, more):

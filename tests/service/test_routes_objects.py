@@ -220,7 +220,7 @@ def test_some_fields_only(bob, tree):
     [
         ({"q": "everything"}, "q"),
         ({"q": ""}, "q"),
-        ({"fields": "name,nmae"}, "fields"),
+        ({"fields": "name,namex"}, "fields"),
         ({"show_kids": "maybe"}, "show_kids"),
         ({"start_tiem": "1"}, "start_tiem"),
         ({"q": ["info", "data"]}, "q"),
@@ -421,7 +421,7 @@ def test_limit_is_a_synonym_and_zero_is_allowed(bob, numbered):
 
 
 @pytest.mark.parametrize(
-    "query", ["max_results=-1", "offset=x", "nmae=x", "name__like=x", "t_start__gt=1", "q=x"]
+    "query", ["max_results=-1", "offset=x", "namex=x", "name__like=x", "t_start__gt=1", "q=x"]
 )
 def test_wrong_lists(bob, query):
     answer = bob.get(f"/electrophysiology/unit/?{query}")
@@ -514,7 +514,7 @@ def test_a_change_is_seen_at_once(bob, eve):
         (b"", "data_parsing_error"),
         (b"[]", "data_parsing_error"),
         (b"name=x", "data_parsing_error"),
-        (b'{"name": "x", "nmae": 1}', "post_data_invalid"),
+        (b'{"name": "x", "namex": 1}', "post_data_invalid"),
         (b"{}", "missing_parameter"),
         (b'{"name": "x", "section": 99999}', "wrong_reference"),
         (b'{"name": "x", "index": "three"}', "bad_parameter"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Connection, and_, false, func, or_
 from sqlalchemy import select as sql_select
 
+from ephyrus.service.accounts.names import normal_name
 from ephyrus.service.accounts.tables import USER
 from ephyrus.service.catalog import tagged
 from ephyrus.service.catalog.driving import Drive
@@ -94,7 +95,7 @@ def _owner(path: Path, rows: Rows, rest: tuple[str, ...], text: str) -> Conditio
     ways: list[Condition] = []
     for each in wanted:
         last = each.rstrip("/").rsplit("/", 1)[-1]
-        ways.append(USER.c.name == last.casefold())
+        ways.append(USER.c.name == normal_name(last))
         if last.isascii() and last.isdigit() and int(last) <= _MOST_USER:
             ways.append(USER.c.id == int(last))
     users = sql_select(USER.c.id).where(or_(false(), *ways))

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
-from h5py import h5d, h5f, h5fd, h5p, h5s, h5t
 from numpy.typing import NDArray
+
+from ephyrus.service.arrays.part import ArrayPart
+from ephyrus.service.encoders.hdf5_head import hdf5_head
 
 __all__ = [
     "DATASET",
@@ -30,7 +31,6 @@ __all__ = [
 ]
 
 DATASET = "data"
-ALIGNMENT = 512  # of the values within the file
 MOST_TEXT = 64 * 2**10  # bytes of one text
 
 DTYPES = frozenset(
@@ -124,57 +124,6 @@ def array_nbytes(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
     return dtype.itemsize * math.prod(shape)
 
 
-class _Recorder:
-    """A file for HDF5 that keeps what is written to it and has any length without room for it."""
-
-    def __init__(self) -> None:
-        self.pieces: list[tuple[int, bytes]] = []
-        self._length = 0
-        self._at = 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to a place."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at}.get(whence, self._length)
-        self._at = base + offset
-        return self._at
-
-    def tell(self) -> int:
-        """Give the place."""
-        return self._at
-
-    def write(self, data: Any) -> int:
-        """Keep bytes."""
-        piece = bytes(data)
-        self.pieces.append((self._at, piece))
-        self._at += len(piece)
-        self._length = max(self._length, self._at)
-        return len(piece)
-
-    def readinto(self, buffer: Any) -> int:
-        """Give what was written, zeros elsewhere."""
-        view = memoryview(buffer).cast("B")
-        view[:] = self.content(self._at, len(view))
-        self._at += len(view)
-        return len(view)
-
-    def truncate(self, size: int | None = None) -> int:
-        """Set the length."""
-        self._length = self._at if size is None else size
-        return self._length
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def content(self, start: int, count: int) -> bytes:
-        """Give a range of bytes."""
-        result = bytearray(count)
-        for at, piece in self.pieces:
-            low, high = max(at, start), min(at + len(piece), start + count)
-            if low < high:
-                result[low - start : high - start] = piece[low - at : high - at]
-        return bytes(result)
-
-
 @lru_cache(maxsize=256)
 def array_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     """Make the beginning of the file of an array; the values follow it immediately.
@@ -189,38 +138,13 @@ def array_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     Returns
     -------
     bytes
+        Always the same for the same array.
     """
-    recorder = _Recorder()
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V18)
-    access.set_alignment(max(1, array_nbytes(dtype, shape)), ALIGNMENT)
-    access.set_fileobj_driver(h5fd.fileobj_driver, recorder)
-    timeless = h5p.create(h5p.FILE_CREATE)
-    timeless.set_obj_track_times(False)  # the same array always has the same bytes
-    file = h5f.create(b"array", h5f.ACC_TRUNC, fcpl=timeless, fapl=access)
-    created = h5p.create(h5p.DATASET_CREATE)
-    created.set_layout(h5d.CONTIGUOUS)
-    created.set_alloc_time(h5d.ALLOC_TIME_EARLY)
-    created.set_fill_time(h5d.FILL_TIME_NEVER)
-    created.set_obj_track_times(False)
-    space = h5s.create_simple(shape, shape)
-    dataset = h5d.create(file, DATASET.encode(), _file_type(dtype), space, dcpl=created)
-    offset = dataset.get_offset()
-    del dataset
-    file.close()
-    end = max(at + len(piece) for at, piece in recorder.pieces)
-    return recorder.content(0, end if offset is None else offset)
+    return hdf5_head(ArrayPart(DATASET, dtype, shape, _unread))
 
 
-def _file_type(dtype: np.dtype[Any]) -> Any:
-    """Give the type as HDF5 has it; texts say that they are UTF-8."""
-    if dtype.kind != "S":
-        return h5t.py_create(dtype)
-    text = h5t.C_S1.copy()
-    text.set_size(dtype.itemsize)
-    text.set_strpad(h5t.STR_NULLPAD)
-    text.set_cset(h5t.CSET_UTF8)
-    return text
+def _unread(start: int, stop: int) -> NDArray[Any]:
+    raise NotImplementedError("a header is made without the values")
 
 
 class ArrayWriter:

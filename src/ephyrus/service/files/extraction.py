@@ -11,7 +11,7 @@ from typing import Any
 
 from ephyrus.service.catalog.bulk import NewObject
 from ephyrus.service.files import jobs
-from ephyrus.service.files.inside.archives import LISTING
+from ephyrus.service.files.frames import LISTING
 from ephyrus.service.files.kinds import ARCHIVES, NAMES
 from ephyrus.service.files.looking import Looked, look_at_path
 from ephyrus.service.files.making import Failed, Taken, asked, file_of, keep, taking, upload_facts

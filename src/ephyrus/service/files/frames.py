@@ -1,4 +1,7 @@
-"""Messages between the service and the processes that open uploaded files: JSON with a length."""
+"""What the service and the processes that open uploaded files have agreed on.
+
+Messages are JSON with a length before them; what may be long is written to files of known names.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from typing import Any
 
 __all__ = [
     "ENDING",
+    "LISTING",
+    "MANIFEST",
+    "MOST_OBJECTS",
     "MOST_REPORT",
     "MOST_REQUEST",
     "REPORT",
@@ -20,6 +26,9 @@ __all__ = [
 REQUEST, REPORT, ENDING = b"Q", b"R", b"X"
 MOST_REQUEST = 16 * 2**20  # bytes
 MOST_REPORT = 4 * 2**20  # bytes; what may be longer goes through a file
+MANIFEST = "objects.jsonl"  # objects, one JSON document a line
+MOST_OBJECTS = 300_000  # in it
+LISTING = "files.json"  # what was unpacked
 _HEAD = 9  # the kind and the length
 
 

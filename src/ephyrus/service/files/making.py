@@ -23,6 +23,7 @@ from ephyrus.service.files.workshop import Workshop
 
 __all__ = [
     "Failed",
+    "Stopped",
     "Taken",
     "asked",
     "enqueue_levels",
@@ -52,6 +53,10 @@ class Failed(EphyrusError):
         """Note it in the log of the file."""
         if self.datafile_id is not None:
             log_operation(connection, self.datafile_id, f"task {job.id} ({job.kind}): {self}")
+
+
+class Stopped(EphyrusError):
+    """A job was given up since its worker stops; another one will do it."""
 
 
 class Taken:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from ephyrus.service.catalog.bulk import NewObject
 from ephyrus.service.files.canonical import StoredArrayInfo
-from ephyrus.service.files.inside.manifest import MANIFEST, MOST_OBJECTS
+from ephyrus.service.files.frames import MANIFEST, MOST_OBJECTS
 from ephyrus.service.files.kinds import ARRAY
 from ephyrus.service.files.looking import checked_array
 from ephyrus.service.files.nursery import ChildFailed

@@ -18,7 +18,7 @@ from ephyrus.service.db.schema import ARRAYS
 from ephyrus.service.files import jobs
 from ephyrus.service.files.extraction import extract
 from ephyrus.service.files.kinds import CSV, NAMES, NEUROSHARE, ODML, READABLE
-from ephyrus.service.files.making import Failed, asked, file_of, keep, taking
+from ephyrus.service.files.making import Failed, Stopped, asked, file_of, keep, taking
 from ephyrus.service.files.manifests import read_objects
 from ephyrus.service.files.nursery import ChildFailed
 from ephyrus.service.files.scratch import lay_out
@@ -79,6 +79,8 @@ def build(workshop: Workshop, job: jobs.Job) -> None:
     offset, width = int(row.location["offset"]), int(np.prod(shape[1:], dtype=np.int64))
 
     def read(start: int, stop: int) -> NDArray[Any]:
+        if workshop.stopping.is_set():
+            raise Stopped("the worker stops")
         place = offset + start * width * dtype.itemsize
         values = source.array(place, dtype, (stop - start) * width)
         return values.reshape(stop - start, *shape[1:])

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -27,7 +27,7 @@ from ephyrus.service.settings import Settings
 __all__ = ["Worker", "WorkerThread", "perform", "start_thread", "sweep"]
 
 IDLE = 0.5  # seconds between two looks for jobs
-GRACE = 20.0  # seconds that jobs under way have to end when the worker is to stop
+GRACE = 10.0  # seconds in which jobs that are told to stop do so
 SWEPT_EVERY = 3600.0  # seconds
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Worker:
 
     def __init__(self, workshop: Workshop, *, most: int = 1, dask: str = "") -> None:
         self.name = jobs.worker_name()
-        self._workshop = workshop
+        self._workshop = replace(workshop, stopping=threading.Event())
         self._most = most
         self._under_way: list[_UnderWay] = []
         self._executor, self._close = _executor(most, dask)
@@ -158,6 +158,12 @@ class Worker:
         self._under_way.append(_UnderWay(job, self._begun(job), time.monotonic()))
         return True
 
+    def _wait(self, stop: threading.Event, seconds: float) -> None:
+        """Wait for jobs under way to end."""
+        deadline = time.monotonic() + seconds
+        while self._under_way and time.monotonic() < deadline:
+            self._settle(stop)
+
     def _begun(self, job: jobs.Job) -> Future[None]:
         if self._is_remote:
             settings = self._workshop.settings.model_dump_json()
@@ -208,14 +214,12 @@ class Worker:
         """Let jobs under way end, or give them back."""
         stop = threading.Event()
         stop.set()
-        deadline = time.monotonic() + GRACE
         try:
-            while self._under_way and time.monotonic() < deadline:
-                self._settle(stop)
+            self._wait(stop, self._workshop.settings.stop_seconds)
             if self._under_way and not self._is_remote:
-                self._workshop.nursery.close()  # ends the children, and so the jobs
-            while self._under_way and time.monotonic() < deadline + GRACE:
-                self._settle(stop)
+                self._workshop.stopping.set()
+                self._workshop.nursery.close()  # ends the children, and so what waits for them
+                self._wait(stop, ENDING)
             for each in self._under_way:
                 jobs.put_back(self._workshop.database, each.job)
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ephyrus.service.db.engine import Database
@@ -36,6 +36,8 @@ class Workshop:
         Makes the processes that open files.
     scratch : Scratch
         Makes folders for files that are being worked on.
+    stopping : Event
+        Set when work that goes on is to be given up, since the process stops.
     """
 
     settings: Settings
@@ -43,6 +45,7 @@ class Workshop:
     store: ArrayStore
     nursery: Nursery
     scratch: Scratch
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def room(self) -> dict[str, int]:

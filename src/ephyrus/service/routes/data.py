@@ -86,15 +86,16 @@ async def send_data(call: Call, request: DataRequest) -> Answer | StreamAnswer:
     if is_heavy(row, request) and not call.is_head:
         gate = call.service.part("heavy", Gate)
         return await gate.through(call, _answer, call, entry, request, name, headers, at_time)
-    if _is_quick(entry, request, name):
+    if _is_quick(call, entry, request, name):
         return _answer(call, entry, request, name, headers, at_time, is_quick=True)
     return await call.thread(_answer, call, entry, request, name, headers, at_time)
 
 
-def _is_quick(entry: Entry, request: DataRequest, name: str) -> bool:
+def _is_quick(call: Call, entry: Entry, request: DataRequest, name: str) -> bool:
     """Tell whether so little is done that a thread would cost more."""
     row = entry.array
-    if row.location["kind"] != "stored" or request.kind not in _QUICK_KINDS:
+    is_local = row.location["kind"] == "stored" and not call.service.settings.array_store
+    if not is_local or request.kind not in _QUICK_KINDS:
         return False
     if request.window is not None or request.bins is not None or request.compression:
         return False

@@ -169,7 +169,7 @@ def _path_parameters(route: Route, id_style: str, *, typed: bool) -> Iterator[Sc
     for name in _NAMES.findall(route.path):
         if name == "type" and typed:
             continue
-        schema = id_schema(id_style) if name == "id" and route.kind_of_id else {"type": "string"}
+        schema = id_schema(id_style) if name == "id" and route.names_object else {"type": "string"}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 

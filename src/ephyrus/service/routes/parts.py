@@ -14,7 +14,7 @@ from ephyrus.service.catalog.ids import format_id
 from ephyrus.service.encoders import encode
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.inplace.catalog import recordings
-from ephyrus.service.partial.params import DataRequest
+from ephyrus.service.partial.params import DataRequest, RangeRequest
 from ephyrus.service.partial.view import ArrayFacts, View, view
 
 if TYPE_CHECKING:
@@ -45,8 +45,13 @@ def reads_arrays(record: Record, options: Options) -> bool:
     """Tell whether showing an object reads from its arrays, which takes its time."""
     request = options.request
     return bool(record.arrays) and (
-        options.is_inline or request.channels is not None or "times" in record.arrays
+        options.is_inline or _names_channels(request) or "times" in record.arrays
     )
+
+
+def _names_channels(request: RangeRequest) -> bool:
+    """Tell whether channels are asked for by name, so that the names have to be known."""
+    return request.channels is not None and not request.channels.is_plain
 
 
 def array_view(
@@ -71,7 +76,7 @@ def array_view(
         if ref is None or row is None:
             facts[name] = None
             continue
-        if options.request.channels is not None:
+        if _names_channels(options.request):
             names = names or array_opener(call.service).open(row).channel_names
         facts[name] = ArrayFacts(
             format_id(ref.datafile_id, options.shown.style),

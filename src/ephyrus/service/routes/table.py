@@ -117,7 +117,7 @@ class Route:
     needs: Right = ""
 
     @property
-    def kind_of_id(self) -> bool:
+    def names_object(self) -> bool:
         """``{id}`` names an object of the catalog (and not a task, a user or a token)."""
         return bool(self.kind) or "{type}" in self.path
 

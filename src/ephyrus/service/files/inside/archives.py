@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from ephyrus.service.files.frames import LISTING
 from ephyrus.service.files.inside.arrays import ALWAYS_ALLOWED
 from ephyrus.service.files.inside.kinds import open_compressed
 from ephyrus.service.files.nursery import Refused
 
-__all__ = ["LISTING", "UnpackLimits", "unpack"]
+__all__ = ["UnpackLimits", "unpack"]
 
-LISTING = "files.json"
 BLOCK = 2**20
 MOST_NAME = 1024  # characters
 MOST_DEPTH = 32

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.service.files.canonical import ArrayWriter, StoredArrayInfo, array_nbytes
+from ephyrus.service.files.frames import MANIFEST, MOST_OBJECTS
 from ephyrus.service.files.nursery import Refused
 
-__all__ = ["MANIFEST", "MOST_OBJECTS", "Manifest"]
+__all__ = ["Manifest"]
 
-MANIFEST = "objects.jsonl"
-MOST_OBJECTS = 300_000
 FLOATS = np.dtype(np.float64)
 
 
