@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ephyrus.errors import Cancelled, FormatError, TruncatedError
-from ephyrus.recording import CallbackProgress, levels
+from ephyrus.recording import CallbackProgress, levelfile, levels
 from ephyrus.recording.files import MemorySource, PreadSource
-from ephyrus.recording.levels import HEAD_BYTES, MAGIC, Levels, build_levels, worth_levels
+from ephyrus.recording.levelfile import HEAD_BYTES, MAGIC
+from ephyrus.recording.levels import Levels, build_levels, worth_levels
 from ephyrus.recording.rowsource import Rows
 from ephyrus.recording.thinning import thin
 
@@ -62,8 +63,8 @@ def signals(kind, n, shape, dtype, seed):
 def short_ones_too():
     """Make levels of short arrays, so that there are several of them in quick tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(levels, "SHORTEST", 1)
-        patch.setattr(levels, "FEWEST_BLOCKS", 2)
+        patch.setattr(levelfile, "SHORTEST", 1)
+        patch.setattr(levelfile, "FEWEST_BLOCKS", 2)
         yield
 
 
@@ -315,7 +316,7 @@ def test_a_file_that_becomes_shorter_while_it_is_open(tmp_path, monkeypatch):
 
 
 def test_what_levels_are_made_of(tmp_path, monkeypatch):
-    monkeypatch.setattr(levels, "SHORTEST", 2**14)
+    monkeypatch.setattr(levelfile, "SHORTEST", 2**14)
     assert worth_levels(2**14, np.dtype("<i2"), (4,))
     assert not worth_levels(2**14 - 1, np.dtype("<i2"))
     assert not worth_levels(2**20, np.dtype("S8"))

@@ -576,7 +576,7 @@ def test_everything_works_in_an_object_store(tmp_path, recording):
 def test_the_page_on_files_names_the_settings_as_they_are():
     page = (Path(__file__).parents[2] / "docs" / "service" / "files.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", page, flags=re.MULTILINE)
-    assert len(rows) == 15
+    assert len(rows) == 16
     for name, value in rows:
         assert str(Settings.model_fields[name].default) == value, name
     for name, value in CSV_DEFAULTS.items():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -239,25 +240,28 @@ def test_faults_are_tried_again_and_told(workshop, monkeypatch, caplog):
 
 
 def test_a_worker_that_stops_gives_its_jobs_back(workshop, monkeypatch):
+    from ephyrus.errors import Cancelled
     from ephyrus.service.files import worker as module
 
-    begun, end = threading.Event(), threading.Event()
+    begun = threading.Event()
 
     def work(workshop, job):
         begun.set()
-        end.wait(20)
+        workshop.stopping.wait(60)
+        raise Cancelled("stopped")
 
     monkeypatch.setattr(module, "WORK", {"x": work})
-    monkeypatch.setattr(module, "GRACE", 0.1)
+    quick = workshop.settings.model_copy(update={"stop_seconds": 0.1})
     (number,) = put(workshop.database, "x")
     stop = threading.Event()
-    thread = threading.Thread(target=Worker(workshop).run, args=(stop,))
+    worker = Worker(replace(workshop, settings=quick))
+    thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     assert begun.wait(20)
     stop.set()
     thread.join(20)
-    end.set()
     assert states(workshop.database) == {number: "waiting"}
+    assert not workshop.stopping.is_set()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no kill -9")

@@ -14,6 +14,7 @@ import re
 import secrets
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _NO_ROUTE = "(none)"
 _LARGE_BODY = 2**20  # bytes
+_QUICK_BODY = 2**15  # bytes that are understood in less time than a thread costs
 _MOST_HOSTS = 100  # names of the service that are remembered
 
 
@@ -309,10 +311,15 @@ class Application:
             limit=self.settings.max_json_bytes,
             seconds=self.settings.receive_timeout,
         )
+        parse = partial(parse_json, body)
+        if call.route.body == "form":
+            parse = partial(parse_form, body, call.header("content-type"))
+        # what takes long to understand must not keep the other requests waiting
+        parsed = await call.thread(parse) if len(body) > _QUICK_BODY else parse()
         if call.route.body == "json":
-            call.document = parse_json(body)
+            call.document = parsed
         else:
-            call.form = parse_form(body, call.header("content-type"))
+            call.form = parsed
 
     async def _fail(
         self, error: Exception, exchange: _Exchange, scope: Scope, receive: Receive

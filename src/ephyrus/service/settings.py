@@ -178,10 +178,12 @@ class Settings(BaseSettings):
     """Seconds that a sender may pause within a body; a JSON body must come within this time."""
     send_timeout: float = Field(default=60.0, gt=0)
     """Seconds that a reader may take for one block (about 1 MiB) of a streamed answer."""
+    stream_threads: int = Field(default=8, ge=1)
+    """Threads of a process for the blocks of large answers."""
     stop_seconds: float = Field(default=10.0, ge=0)
     """Seconds that requests and background jobs under way may take when a process stops."""
     request_threads: int = Field(default=16, ge=1)
-    """Threads of a process for requests that wait for the database or read large arrays."""
+    """Threads of a process for requests that wait for the database or for files."""
     heavy_requests: int = Field(default=2, ge=1)
     """Requests of a process that reduce or search large arrays at the same time; others wait."""
     heavy_waiting: int = Field(default=64, ge=0)

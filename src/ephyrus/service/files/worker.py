@@ -219,7 +219,7 @@ class Worker:
             if self._under_way and not self._is_remote:
                 self._workshop.stopping.set()
                 self._workshop.nursery.close()  # ends the children, and so what waits for them
-                self._wait(stop, ENDING)
+                self._wait(stop, GRACE)
             for each in self._under_way:
                 jobs.put_back(self._workshop.database, each.job)
         finally:

@@ -240,7 +240,7 @@ class _Source:
     async def _make(self) -> Block | None:
         if self._is_async:
             return await anext(self._blocks, None)
-        return await self._service.thread(next, self._blocks, None)
+        return await self._service.stream(next, self._blocks, None)
 
     async def next(self) -> Block | None:
         """Give the next block; None at the end."""
@@ -262,4 +262,4 @@ class _Source:
         if self._is_async:
             await close()
         else:
-            await self._service.thread(close)
+            await self._service.stream(close)

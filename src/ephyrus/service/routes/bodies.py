@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["parse_form", "parse_json", "read_body", "read_stream"]
 
 _DEPTH = 32  # of a JSON body: an object, its parts, their lists; nothing has more than six
+_MOST_FIELDS = 1000  # of a form
 _LEAST_RATE = 1024  # bytes per second: who sends less, after the time for one piece, is cut off
 
 
@@ -159,9 +160,11 @@ def parse_json(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        _not_json(f"the key {twice[:60]!r} stands twice in one object")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                _not_json(f"the key {name[:60]!r} stands twice in one object")
+            seen.add(name)
     return made
 
 
@@ -227,7 +230,10 @@ def parse_form(body: bytes, content_type: str) -> dict[str, Any]:
         return document
     try:
         pairs = parse_qsl(
-            body.decode("utf-8"), keep_blank_values=True, max_num_fields=1000, errors="strict"
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            max_num_fields=_MOST_FIELDS,
+            errors="strict",
         )
     except ValueError:
         raise ServiceError(
@@ -243,7 +249,15 @@ def _parse_multipart(body: bytes, options: str) -> dict[str, Any]:
 
     fields: dict[str, Any] = {}
 
+    count = 0
+
     def on_field(field: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > _MOST_FIELDS:
+            raise ServiceError(
+                "data_parsing_error", f"A form may have at most {_MOST_FIELDS} fields."
+            )
         fields[field.field_name.decode("utf-8", "replace")] = (field.value or b"").decode(
             "utf-8", "replace"
         )

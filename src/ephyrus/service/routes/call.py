@@ -199,6 +199,7 @@ class Service:
         self.recordings = recordings
         self.stopping = threading.Event()
         self.threads = ThreadPoolExecutor(settings.request_threads, "ephyrus-request")
+        self._streams = ThreadPoolExecutor(settings.stream_threads, "ephyrus-stream")
         self._parts: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -221,12 +222,22 @@ class Service:
             if inspect.isawaitable(result):
                 await result
         self._parts.clear()
+        self._streams.shutdown(wait=True, cancel_futures=True)
         self.threads.shutdown(wait=True, cancel_futures=True)
 
     async def thread(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function that blocks in a worker thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.threads, partial(function, *args, **kwargs))
+
+    async def stream(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function that makes a block of a streamed answer in a thread.
+
+        These have threads of their own: however many answers are being sent, other requests do not
+        wait behind their blocks.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._streams, partial(function, *args, **kwargs))
 
 
 class Call:

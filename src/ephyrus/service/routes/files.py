@@ -65,7 +65,7 @@ async def upload(call: Call) -> Answer:
     if call.query.flag("bulk_update"):
         limit = call.service.settings.max_json_bytes
         body = b"".join([piece async for piece in call.stream(limit=limit)])
-        call.document = parse_json(body)
+        call.document = await call.thread(parse_json, body)
         return await call.thread(bulk_update_datafiles, call)
     call.query.check_names(_FIELDS)
     workshop, hands = workshop_of(call.service), hands_of(call.service)
