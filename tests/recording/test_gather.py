@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ephyrus.errors import TruncatedError
-from ephyrus.recording.files import GAP_BYTES, MappedSource, MemorySource, PreadSource
+from ephyrus.recording.bytesources import GAP_BYTES, MappedSource, MemorySource, PreadSource
 
 
 @pytest.fixture(params=["memory", "mapped", "pread", "pread without pread"])

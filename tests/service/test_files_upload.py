@@ -16,7 +16,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ephyrus.service.db.schema import JOBS
+from ephyrus.service.accounts import users
+from ephyrus.service.accounts.passwords import Passwords
 from ephyrus.service.files.work import CSV_DEFAULTS
 from ephyrus.service.files.worker import Worker
 from ephyrus.service.files.workshop import workshop_of
@@ -305,18 +306,28 @@ def test_tasks_are_told_to_those_who_began_them(site, bob):
     work(site)
 
 
-def test_a_foreign_page_begins_nothing(site, bob):
-    (fields,) = sent(bob, ("a.csv", b"1,2\n"), convert="0")
+def test_a_foreign_page_begins_nothing(site):
+    """A link on another site's page is followed with the cookie; conversion begins by GET too."""
+    with site.database.writing() as connection:
+        password = Passwords(site.settings).hash("open sesame")
+        users.create(connection, "carl", password_hash=password)
+    form = {"username": "carl", "password": "open sesame"}
+    login = site.http.post("/account/authenticate/", data=form)
+    assert login.status_code == 200, login.text
+    headers = {"Cookie": f"sessionid={login.cookies['sessionid']}"}
+    site.http.cookies.clear()
+    carl = User(site, "carl")
+    carl.headers = headers
+    (fields,) = sent(carl, ("a.csv", b"1,2\n"), convert="0")
     assert fields["last_task_id"] is None
-    login = site.http.post(
-        "/account/authenticate/", data={"username": "nobody", "password": "wrong"}
-    )
-    assert login.status_code == 401
-    with site.database.reading() as connection:
-        before = connection.execute(JOBS.select()).all()
-    assert site.anonymous.get(f"/datafiles/{fields['id']}/convert").status_code == 401
-    with site.database.reading() as connection:
-        assert connection.execute(JOBS.select()).all() == before
+    link = f"/datafiles/{fields['id']}/convert/"
+    for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        for method in ("GET", "POST"):
+            answer = carl.request(method, link, headers=foreign)
+            assert (answer.status_code, answer.json()["message_type"]) == (403, "not_authorized")
+    assert carl.one(f"/datafiles/{fields['id']}/info")["fields"]["last_task_id"] is None
+    assert carl.get(link, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    assert work(site) == 1
 
 
 def test_bad_csv_files_fail_and_say_where(site, bob):

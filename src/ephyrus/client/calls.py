@@ -74,6 +74,10 @@ class Call:
         Body, sent as multipart form.
     headers : mapping of str to str
         Headers.
+    most_bytes : int, optional
+        How long the body of the answer may be (default: as long as any list of objects is).
+    is_query : bool, optional
+        It only asks, whatever its method.
     """
 
     method: str
@@ -83,11 +87,13 @@ class Call:
     form: Mapping[str, str] | None = None
     upload: Upload | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    most_bytes: int | None = None
+    is_query: bool = False
 
     @property
     def is_repeatable(self) -> bool:
         """Sending it twice does the same as sending it once."""
-        return self.method in ("GET", "HEAD", "DELETE")
+        return self.is_query or self.method in ("GET", "HEAD", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from ephyrus.client.calls import Call, Reply, Upload, refusal
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TOKEN_VARIABLE",
     "Access",
+    "Pieces",
     "base_address",
     "http_library",
     "pause_before",
@@ -34,6 +35,7 @@ __all__ = [
 TOKEN_VARIABLE = "EPHYRUS_TOKEN"  # noqa: S105 - the name of a variable
 BUSY = frozenset({429, 502, 503, 504})
 LONGEST_PAUSE = 30.0  # seconds
+MOST_BYTES = 256 * 2**20  # of an answer that is not an array: more is no list of objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Access:
     """
 
     address: str
-    token: str = ""
+    token: str = field(default="", repr=False)
     retries: int = 4
     timeout: float = 30.0
     connections: int = 4
@@ -87,31 +89,100 @@ def base_address(address: str) -> str:
     Raises
     ------
     ValueError
-        If it is no http address.
+        If it is no http address, or holds a password, which every message would show.
     """
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f'the address of a service begins with "http://", not {address!r}')
+    if "@" in parts.netloc:
+        raise ValueError(
+            f"the address of the service at {parts.hostname} holds a name or a password; give "
+            "username=... and password=..., or token=..., instead"
+        )
     return address.rstrip("/")
 
 
 def prepared(
-    client: httpx2.Client | httpx2.AsyncClient, call: Call, *, is_async: bool = False
+    client: httpx2.Client | httpx2.AsyncClient,
+    access: Access,
+    call: Call,
+    *,
+    is_async: bool = False,
 ) -> httpx2.Request:
-    """Make the library's request of a call."""
-    keywords: dict[str, Any] = {"headers": dict(call.headers)}
+    """Make the library's request of a call.
+
+    Raises
+    ------
+    RemoteError
+        If the call follows a link to another host: the token is not sent there.
+    """
+    keywords: dict[str, Any] = {}
+    headers = dict(call.headers)
     if call.upload is not None:
         body = Multipart(call.upload)
-        keywords["headers"] |= body.headers
+        headers |= body.headers
         keywords["content"] = body.later() if is_async else body
     elif call.json is not None:
         keywords["json"] = call.json
     elif call.form is not None:
         keywords["data"] = dict(call.form)
-    path, _, query = call.path.partition("?")
-    pairs: list[tuple[str, Any]] = parse_qsl(query, keep_blank_values=True)
-    pairs += call.params
-    return client.build_request(call.method, path, params=pairs or None, **keywords)
+    target = _local(access.address, call.path)
+    if call.params:
+        target += ("&" if "?" in target else "?") + urlencode(call.params)
+    return client.build_request(call.method, access.address + target, headers=headers, **keywords)
+
+
+def _local(address: str, link: str) -> str:
+    """Give a link as a path on the service."""
+    if link.startswith(f"{address}/"):
+        link = link[len(address) :]
+    if link.startswith("/") and not link.startswith("//"):
+        return link
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        raise RemoteError(
+            address,
+            f"the service links to {parts.netloc or parts.scheme!r}, another place than its own "
+            "address; nothing is sent there",
+        )
+    return f"/{link}"
+
+
+class Pieces:
+    """The body of an answer as it arrives.
+
+    Parameters
+    ----------
+    response : httpx2.Response
+        The answer, of which nothing was read.
+    most_bytes : int or None
+        How long the body may be; None: `MOST_BYTES`.
+
+    Raises
+    ------
+    RemoteError
+        From `add`, if the body is longer: a service cannot fill the memory.
+    """
+
+    def __init__(self, response: httpx2.Response, most_bytes: int | None) -> None:
+        self._response = response
+        self._left = self._most = MOST_BYTES if most_bytes is None else most_bytes
+        self._pieces: list[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece."""
+        self._left -= len(piece)
+        if self._left < 0:
+            raise RemoteError(
+                _shown(self._response),
+                f"the answer is longer than the {self._most:,} bytes that it may have",
+            )
+        self._pieces.append(piece)
+
+    @property
+    def whole(self) -> bytes:
+        """All pieces."""
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
 
 def taken(response: httpx2.Response, body: bytes) -> Reply:
@@ -120,14 +191,26 @@ def taken(response: httpx2.Response, body: bytes) -> Reply:
     Raises
     ------
     RemoteError
-        If the service refuses.
+        If the service refuses, or points elsewhere.
     """
-    if response.status_code in BUSY:
+    status = response.status_code
+    if status in BUSY:
         raise _busy(response, body)
-    if response.status_code >= 400:
-        raise refusal(_shown(response), response.status_code, body)
+    if status >= 400:
+        raise refusal(_shown(response), status, body)
+    if 300 <= status < 400 and status != 304:
+        raise RemoteError(_shown(response), _elsewhere(response), status=status)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, headers, body)
+    return Reply(status, headers, body)
+
+
+def _elsewhere(response: httpx2.Response) -> str:
+    """Word a redirect, which is not followed: the token would go along."""
+    place = urlsplit(response.headers.get("location", ""))
+    where = f"{place.scheme}://{place.hostname}" if place.hostname else "another address"
+    if place.hostname and place.port:
+        where += f":{place.port}"
+    return f"the service points to {where}; if you trust it, give that address instead"
 
 
 def _shown(response: httpx2.Response) -> str:

@@ -36,7 +36,23 @@ Section = Literal["pairs", "sums", "counts"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a level lies in the file."""
+    """Where a level lies in the file.
+
+    Attributes
+    ----------
+    section : {"pairs", "sums", "counts"}
+        What its entries are.
+    factor : int
+        Samples of a block.
+    count : int
+        Number of blocks; the last one may have fewer samples.
+    dtype : numpy.dtype
+        Type of the numbers.
+    shape : tuple of int
+        Shape of an entry.
+    offset : int
+        First byte.
+    """
 
     section: Section
     factor: int
@@ -47,14 +63,17 @@ class Place:
 
     @property
     def items(self) -> int:
+        """Numbers of one entry."""
         return prod(self.shape)
 
     @property
     def entry_bytes(self) -> int:
+        """Bytes of one entry."""
         return self.dtype.itemsize * self.items
 
     @property
     def end(self) -> int:
+        """Byte behind the level."""
         return self.offset + self.count * self.entry_bytes
 
 
@@ -75,6 +94,13 @@ def worth_levels(length: int, dtype: np.dtype[Any], item_shape: tuple[int, ...] 
 
 
 def head_of(rows: Rows, source: str, with_counts: bool, places: list[Place]) -> bytes:
+    """Write the head of a file.
+
+    Raises
+    ------
+    ValueError
+        If `source` is too long for it.
+    """
     facts = {
         "length": rows.length,
         "dtype": rows.dtype.newbyteorder("<").str,

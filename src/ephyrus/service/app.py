@@ -8,6 +8,7 @@ route, who asks, what they may, body, handler, answer, numbers and log. Handlers
 
 from __future__ import annotations
 
+import gc
 import inspect
 import logging
 import re
@@ -403,4 +404,8 @@ def from_environment() -> Application:
     """Make the service as the environment says: for ``uvicorn --factory``."""
     settings = Settings()
     set_up_logs(settings)
-    return create_app(settings)
+    app = create_app(settings)
+    # What was imported stays for ever: looking through it again and again for what may be freed
+    # would make requests wait that have nothing to do with it.
+    gc.freeze()
+    return app

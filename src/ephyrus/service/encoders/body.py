@@ -24,6 +24,7 @@ __all__ = [
 Buffer = bytes | memoryview
 """What a body is made of: bytes that nobody changes any more."""
 
+_JOINED_BYTES = 2**17  # pieces up to this size are quicker copied together than sent one by one
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -91,10 +92,14 @@ class Body:
         """Make the whole body in one piece: for bodies that fit into memory easily."""
         return b"".join(self.pieces())
 
-    def pieces(self) -> tuple[Buffer, ...]:
-        """Make the whole body in few pieces, which are not copied together."""
+    def pieces(self) -> tuple[Buffer, Buffer]:
+        """Make the whole body in two pieces; a large one is not copied, the second may be empty."""
         found = tuple(self.stream(0, None)) if self.whole is None else self.whole()
-        return found if isinstance(found, tuple) else (found,)
+        if not isinstance(found, tuple):
+            return found, b""
+        if len(found) == 2 and len(found[1]) > _JOINED_BYTES:
+            return found
+        return b"".join(found), b""
 
 
 def array_bytes(block: NDArray[Any]) -> memoryview:

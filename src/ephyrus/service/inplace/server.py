@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import inspect
 import ipaddress
 import os
@@ -137,6 +138,7 @@ class Server:
         """Serve; returns when requests under way have been answered."""
         if self._is_stopped.is_set():
             return
+        gc.freeze()  # see `from_environment`
         with _quiet_end():
             if self._config.workers == 1:
                 with _variables(self._environment):

@@ -142,8 +142,7 @@ def _answer(
             length=body.length,
             coding=coding,
         )
-    first, *others = body.pieces()
-    rest = others[0] if len(others) == 1 else b"".join(others)
+    first, rest = body.pieces()
     return Answer(body=first, rest=rest, media_type=body.media_type, headers=headers, coding=coding)
 
 

@@ -124,8 +124,7 @@ def _answer(call: Call, plan: _Plan, start: int, stop: int, span: str) -> Answer
     headers["Content-Disposition"] = disposition(entry.name, start, stop, body.extension)
     headers["Accept-Ranges"] = "bytes"
     headers.update(body.headers)
-    first, *others = body.pieces()
-    rest = others[0] if others else b""
+    first, rest = body.pieces()
     return Answer(body=first, rest=rest, media_type=body.media_type, headers=headers, coding=False)
 
 
