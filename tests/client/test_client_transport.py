@@ -112,25 +112,8 @@ def test_login_comes_before_the_first_call():
         ("/account/authenticate/", None),
         ("/electrophysiology/analogsignal/11", "sessionid=abc"),
         ("/electrophysiology/analogsignal/11", "sessionid=abc"),
+        ("/account/logout/", "sessionid=abc"),
     ]
-
-
-def test_what_has_not_changed_is_not_fetched_again():
-    tags = []
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        tags.append(request.headers.get("if-none-match"))
-        if tags[-1]:
-            return httpx2.Response(304)
-        response = envelope(SIGNAL)
-        response.headers["etag"] = '"tag"'
-        return response
-
-    with client(answer) as service:
-        first = service.get("analogsignal", 11)
-        second = service.get("analogsignal", 11)
-    assert tags == [None, '"tag"']
-    assert dict(first) == dict(second)
 
 
 def test_all_pages_are_fetched():

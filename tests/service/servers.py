@@ -30,8 +30,10 @@ import httpx2
 import numpy as np
 import psycopg
 import pytest
+from starlette.testclient import TestClient
 
 from ephyrus.service.accounts import tokens, users
+from ephyrus.service.app import create_app
 from ephyrus.service.catalog import bulk
 from ephyrus.service.db.engine import Database
 from ephyrus.service.files.canonical import array_header
@@ -146,6 +148,14 @@ class Place:
             user = found or users.create(connection, name, is_admin=is_admin)
             text, _ = tokens.issue(connection, user.id, "test", ALL_SCOPES)
         return user.id, text
+
+    @contextlib.contextmanager
+    def client(self, token: str) -> Iterator[TestClient]:
+        """Give a client of a service in this process, which has the same database and store."""
+        app = create_app(self.catalog.settings, database=self.catalog)
+        with TestClient(app, base_url="http://127.0.0.1") as made:
+            made.headers["Authorization"] = f"Bearer {token}"
+            yield made
 
     def sparse_array(
         self, owner: int, shape: tuple[int, ...], dtype: str = "<i2", *, name: str = "sparse"

@@ -340,3 +340,35 @@ def test_arrays_and_levels_in_an_object_store(tmp_path, values):
         found = read(choose(array, choice, name="x"))
         expected = read(choose(replace(array, levels=None), choice, name="x"))
         np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("width", "axes"), [(4, 2), (1, 1)])
+def test_recordings_are_read_at_many_places_at_once(tmp_path, width, axes):
+    from ephyrus.service.inplace.files import files_of, opened, state_of
+    from ephyrus.service.inplace.pool import Recipe, RecordingPool
+
+    stored = np.random.default_rng(0).integers(-1000, 1000, (2000, width)).astype("<i2")
+    path = tmp_path / "cells.raw"
+    stored.tofile(path)
+    facts = {"nb_channel": width, "sampling_rate": 1000.0, "dtype": "int16", "signal_gain": 0.5}
+    recording, files = opened(str(path), "rawbinarysignal", facts)
+    with recording:
+        paths = tuple(files_of(files, recording.format))
+    recipe = Recipe(1, str(path), "rawbinarysignal", facts, paths, state_of(paths))
+    pool = RecordingPool(lambda _: recipe)
+    location = {**RECORDED, "recording": 1, "address": {"stream": 0, "run": 0}}
+    row = ArrayRow(1, "<f4", stored.shape[:axes], None, location, None)
+    array = ArrayOpener(Store(tmp_path), pool).open(row)
+    assert len(array.shape) == axes
+    starts = np.array([0, 3, 3, 1995])
+    expected = np.stack([stored[start : start + 5] for start in starts])
+    if axes == 1:
+        np.testing.assert_array_equal(array.gather(starts, 5, None), expected[:, :, 0])
+    else:
+        np.testing.assert_array_equal(array.gather(starts, 5, None), expected)
+        found = array.gather(starts, 5, np.array([3, 0]))
+        np.testing.assert_array_equal(found, expected[:, :, [3, 0]])
+    with path.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ServiceError, match="changed on disk"):
+        array.gather(starts, 5, None)

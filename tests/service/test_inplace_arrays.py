@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -20,9 +19,9 @@ from ephyrus.service.arrays.recorded import recorded_array
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.inplace.discover import Scanner
 from ephyrus.service.inplace.mapping import rows_of
+from tests.golden import data_path
 from tests.synth.held import held_recording
 
-DATA = os.environ.get("EPHYRUS_TEST_DATA", "")
 LISTS = {
     "analogsignal": ("analogsignals", "imagesequences"),
     "analogsignalarray": ("analogsignals", "imagesequences"),
@@ -315,10 +314,9 @@ def test_texts_and_times_that_databases_hold():
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not DATA, reason="EPHYRUS_TEST_DATA names no folder")
 def test_every_array_of_every_recording_of_the_collection():
     compared = 0
-    for found in Scanner([DATA]).scan().found.values():
+    for found in Scanner([data_path("")]).scan().found.values():
         try:
             recording = ephyrus.open(found.path, access="pread")
         except (EphyrusError, OSError):

@@ -27,9 +27,8 @@ from ephyrus.service.inplace.discover import Scanner
 from ephyrus.service.inplace.local import InUseError, LocalService, folder_of
 from ephyrus.service.inplace.register import Event
 from ephyrus.service.settings import Settings
+from tests.golden import data_path
 from tests.synth import brainvision
-
-DATA = os.environ.get("EPHYRUS_TEST_DATA", "")
 
 
 class Client:
@@ -430,11 +429,11 @@ def readable(folder: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not DATA, reason="EPHYRUS_TEST_DATA names no folder")
 def test_every_recording_of_the_collection_is_served(tmp_path):
-    expected = readable(DATA)
+    folder = data_path("")
+    expected = readable(folder)
     assert len(expected) >= 40
-    with serving(Path(DATA), tmp_path / "served", interval=5.0) as client:
+    with serving(folder, tmp_path / "served", interval=5.0) as client:
         sections = client.get("/metadata/section/?odml_type=recording&max_results=1000")["selected"]
         assert {each["fields"]["name"] for each in sections} == set(expected)
         for section in sections:

@@ -25,7 +25,7 @@ from tests.service.servers import Place, Process, array_file, servers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
-SECONDS = 2.5  # of the mixed load, on each database
+SECONDS = 2.0  # of the mixed load, on each database
 SEGMENTS = "/electrophysiology/segment/"
 SIGNALS = "/electrophysiology/analogsignal/"
 
@@ -102,7 +102,7 @@ def test_of_two_racing_updates_exactly_one_wins(
     segment = make(pair[0], SEGMENTS, name="start")
     path = segment["permalink"]
     guid = segment["fields"]["guid"]
-    for number in range(12):
+    for number in range(8):
         names = [f"{number} of {who}" for who in ("here", "there")]
 
         headers = {"If-Match": guid}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -10,12 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import numpy as np
 import pytest
 from sqlalchemy import select
+from starlette.testclient import TestClient
 
-from ephyrus.service.db.schema import JOBS
+from ephyrus.service.db.schema import JOBS, TABLES
 from ephyrus.service.files.making import enqueue_levels
 from tests.service.servers import (
     PATIENCE,
@@ -55,8 +56,7 @@ def exists(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_server_that_stops_answers_what_it_was_asked(place: Place, workers: int) -> None:
+def test_a_server_that_stops_answers_what_it_was_asked(place: Place) -> None:
     owner, token = place.user("ada")
     length = 64 * MIB
     datafile = place.sparse_array(owner, (length // 2,), "<i2")
@@ -69,7 +69,7 @@ def test_a_server_that_stops_answers_what_it_was_asked(place: Place, workers: in
         "content-type: multipart/form-data; boundary=b\n\n"
     )
     with (
-        server(place, workers=workers) as process,
+        server(place, workers=2) as process,
         raw_request(process, upload, body[: len(body) // 2]) as sending,
         raw_request(process, download) as receiving,
         raw_request(process, "GET /health HTTP/1.1\nhost: {host}\n\n") as idle,
@@ -96,10 +96,28 @@ def test_a_server_that_stops_answers_what_it_was_asked(place: Place, workers: in
         eventually(lambda: not any(map(exists, below)), what="all its processes have ended")
         assert "Traceback" not in process.log
     assert list(place.store.unfinished.iterdir()) == []
-    with server(place) as process, process.client(token) as client:
-        items = client.get("/datafiles/", params={"name": "a.h5"}).json()["selected"]
-        part = client.get(f"{items[0]['permalink']}/data", params={"format": "raw"})
-        assert part.content == np.arange(MIB, dtype="<i4").tobytes()
+    with place.catalog.reading() as connection:
+        table = TABLES["datafile"]
+        key = connection.execute(select(table.c.store_key).where(table.c.name == "a.h5")).scalar()
+    assert place.store.source(key or "").read_at(0, 8) == b"\x89HDF\r\n\x1a\n"
+
+
+def test_a_worker_process_that_dies_is_replaced_and_none_outlives_the_parent(place: Place) -> None:
+    with server(place, workers=2) as process:
+        eventually(lambda: len(process.workers()) == 2, what="two answer")
+        first, second = process.workers()
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: not exists(first), what="one has ended")
+        eventually(
+            lambda: len(set(process.workers()) - {first}) == 2 and process.health() == 200,
+            what="another one has taken its place",
+        )
+        below = process.below()
+        assert second in below
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        eventually(lambda: not any(map(exists, below)), what="none is left")
+        assert is_refused(process)
 
 
 def test_a_server_does_not_wait_for_ever_for_readers(place: Place) -> None:
@@ -150,7 +168,7 @@ def test_an_import_under_way_is_given_back(place: Place, tmp_path: Path) -> None
     text = tmp_path / "long.csv"
     rows = "".join(f"{number}," * 99 + "1\n" for number in range(100))
     text.write_text(rows * 200)  # which takes some seconds to convert
-    with server(place) as process, process.client(token) as client:
+    with place.client(token) as client:
         answer = client.post("/datafiles/", files={"raw_file": ("long.csv", text.read_bytes())})
         item = answer.json()["selected"][0]
         number = item["fields"]["last_task_id"] or _convert(client, item["permalink"])
@@ -169,6 +187,6 @@ def test_an_import_under_way_is_given_back(place: Place, tmp_path: Path) -> None
         assert list((place.folder / "scratch").iterdir()) == []
 
 
-def _convert(client: httpx2.Client, permalink: str) -> int:
+def _convert(client: TestClient, permalink: str) -> int:
     task: int = client.post(f"{permalink}/convert/").json()["task_id"]
     return task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -15,7 +16,9 @@ from ephyrus.client.flows import Flows
 from ephyrus.client.objects import FetchedArray, Page, RemoteObject, collection
 from ephyrus.client.transport import (
     Access,
+    Pieces,
     base_address,
+    closed,
     http_library,
     pause_before,
     prepared,
@@ -37,7 +40,8 @@ class AsyncClient(Face):
 
     Parameters and methods are those of `ephyrus.client.Client`; methods are awaited. Lazy objects
     of `block` load synchronously, as all objects do: load them in a worker thread, or fetch windows
-    with `array`.
+    with `array`. They are read with the session or token of this client, a session only until
+    it is closed.
     """
 
     def __init__(
@@ -61,13 +65,14 @@ class AsyncClient(Face):
         super().__init__(Flows(self.access.address, kept))
         self._library = library
         self._login = (username, password) if username else None
+        self._has_session = False
         self._lock = anyio.Lock()
         self._limiter = anyio.CapacityLimiter(connections)
         self._http = library.AsyncClient(
-            base_url=self.access.address,
             headers=self.access.headers(),
             timeout=timeout,
             transport=transport,
+            verify=self.access.is_secure,
             follow_redirects=False,
         )
 
@@ -91,8 +96,18 @@ class AsyncClient(Face):
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """End the session, if one was begun, and close the connections."""
+        self._login = None
+        if self._has_session:
+            self._has_session = False
+            with suppress(RemoteError):  # it ends by itself, later
+                await self._drive(self.flows.logout())
         await self._http.aclose()
+
+    @property
+    def is_closed(self) -> bool:
+        """Nothing can be fetched any more."""
+        return bool(self._http.is_closed)
 
     async def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its end."""
@@ -100,10 +115,12 @@ class AsyncClient(Face):
         return await self._drive(flow)
 
     async def _ensure_login(self) -> None:
+        if self._login is None:
+            return
         async with self._lock:
             if self._login is not None:
-                login, self._login = self._login, None
-                await self._drive(self.flows.login(*login))
+                await self._drive(self.flows.login(*self._login))
+                self._login, self._has_session = None, True
 
     async def _drive(self, flow: Flow[T]) -> T:
         answer: Any = None
@@ -161,11 +178,20 @@ class AsyncClient(Face):
             await anyio.sleep(pause)
 
     async def _once(self, call: Call) -> Reply:
+        if self._http.is_closed:
+            raise closed(self.access)
+        request = prepared(self._http, self.access, call, is_async=True)
         try:
-            response = await self._http.send(prepared(self._http, call, is_async=True))
+            response = await self._http.send(request, stream=True)
+            try:
+                pieces = Pieces(response, call.most_bytes)
+                async for piece in response.aiter_bytes():
+                    pieces.add(piece)
+            finally:
+                await response.aclose()
         except (self._library.TransportError, self._library.DecodingError) as error:
             raise unreachable(self.access, error) from error
-        return taken(response, response.content)
+        return taken(response, pieces.whole)
 
     async def get(self, type_name: str, id: int | str, **params: Any) -> RemoteObject:
         """Fetch an object; see `Client.get`."""
@@ -237,7 +263,8 @@ class AsyncClient(Face):
         """Send a file; see `Client.upload_file`."""
         upload = self.upload_value(Path(path), progress)
         place = None if section is None else section.id
-        return await self.run(self.flows.upload(upload, place, convert=convert))
+        (found,) = await self.run(self.flows.upload([upload], place, convert=convert))
+        return found
 
     async def block(self, id: int | str, *, lazy: bool = True) -> Block:
         """Give a block as an object of `ephyrus.core`; see `Client.block`."""

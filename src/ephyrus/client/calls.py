@@ -44,14 +44,11 @@ class Upload:
         Gives the bytes from the beginning, piece by piece; called again for each attempt.
     size : int
         Number of bytes.
-    fields : mapping of str to str
-        Form fields beside the file.
     """
 
     name: str
     pieces: Callable[[], Iterator[bytes]]
     size: int
-    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +67,8 @@ class Call:
         Body, sent as JSON; None: no body.
     form : mapping of str to str, optional
         Body, sent as a form.
-    upload : Upload, optional
-        Body, sent as multipart form.
+    uploads : tuple of Upload
+        Files, sent as multipart form.
     headers : mapping of str to str
         Headers.
     most_bytes : int, optional
@@ -85,7 +82,7 @@ class Call:
     params: tuple[tuple[str, str], ...] = ()
     json: Any = None
     form: Mapping[str, str] | None = None
-    upload: Upload | None = None
+    uploads: tuple[Upload, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     most_bytes: int | None = None
     is_query: bool = False

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from io import BytesIO
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus.client.bodies import from_npy, npy_bytes, parts_of, total_of
 from ephyrus.client.cache import BodyCache
 from ephyrus.client.calls import Call, Flow, Reply, Upload
-from ephyrus.client.objects import FetchedArray, Page, RemoteObject, collection
+from ephyrus.client.objects import ArrayFacts, FetchedArray, Page, RemoteObject, collection
 from ephyrus.errors import RemoteError
 
 __all__ = ["Flows"]
 
 RANGE_BYTES = 8 * 2**20  # of a body that is fetched in several ranges at the same time
-SEEN_OBJECTS = 4096  # answers that are kept for requests that ask whether they still hold
+RANGES_AT_ONCE = 8  # of them that are held beside the body
 PAGE_OBJECTS = 500
-NPY_HEAD = 4096  # more than the head of any npy body
+PARTS_AT_ONCE = 1000  # of arrays that are asked for in one request
+PART_HEAD = 2048  # bytes around each of them, at most
 
 
 @dataclass(slots=True)
@@ -35,13 +36,10 @@ class Flows:
         Of the service; part of the keys of the cache, and of messages.
     cache : BodyCache or None
         Where bodies of arrays are kept.
-    seen : OrderedDict
-        Tags and bodies of objects that were fetched, the last used ones last.
     """
 
     address: str
     cache: BodyCache | None = None
-    seen: OrderedDict[str, tuple[str, bytes]] = field(default_factory=OrderedDict)
 
     def login(self, username: str, password: str) -> Flow[str]:
         """Begin a session; gives the user's name."""
@@ -54,7 +52,7 @@ class Flows:
         yield Call("POST", "/account/logout/")
 
     def get(self, permalink: str, params: Mapping[str, Any]) -> Flow[RemoteObject]:
-        """Fetch one object; asks only whether it has changed if it was fetched before."""
+        """Fetch one object."""
         found = yield from self._selected(permalink, params)
         if len(found.objects) != 1:
             raise RemoteError(self.address + permalink, f"gave {len(found.objects)} objects")
@@ -77,24 +75,16 @@ class Flows:
 
     def _selected(self, path: str, params: Mapping[str, Any]) -> Flow[Page]:
         """Fetch what an address selects."""
-        query = _pairs(params)
-        key = f"{path}?{urlencode(sorted(query))}"
-        tag, body = self.seen.get(key, ("", b""))
-        headers = {"if-none-match": tag} if tag else {}
-        reply: Reply = yield Call("GET", path, params=query, headers=headers)
-        if reply.status == 304:
-            reply = Reply(200, {}, body)
-            self.seen.move_to_end(key)
-        elif "etag" in reply.headers:
-            self.seen[key] = reply.headers["etag"], reply.body
-            while len(self.seen) > SEEN_OBJECTS:
-                self.seen.popitem(last=False)
+        reply: Reply = yield Call("GET", path, params=_pairs(params))
         return self._page(path, reply)
 
     def _page(self, path: str, reply: Reply) -> Page:
         told = reply.envelope(self.address + path)
         try:
-            objects = tuple(RemoteObject.of(item) for item in told.get("selected") or ())
+            selected = told.get("selected") or ()
+            if isinstance(selected, Mapping):  # as older services told of a new file
+                selected = (selected,)
+            objects = tuple(RemoteObject.of(item) for item in selected)
             first = (told.get("selected_range") or [0])[0]
             return Page(objects, int(first), told.get("total"), told.get("next"))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -119,7 +109,10 @@ class Flows:
         self, method: str, path: str, values: Mapping[str, Any], headers: Mapping[str, str]
     ) -> Flow[RemoteObject]:
         reply: Reply = yield Call(method, path, json=dict(values), headers=headers)
-        return self._page(path, reply).objects[0]
+        found = self._page(path, reply).objects
+        if not found:
+            raise RemoteError(self.address + path, "the service does not show what was changed")
+        return found[0]
 
     def delete(self, permalink: str, *, force: bool) -> Flow[None]:
         """Delete an object and what lies below it."""
@@ -130,16 +123,21 @@ class Flows:
         reply: Reply = yield call
         return reply.envelope(self.address + call.path)
 
-    def upload(self, upload: Upload, section: str | None, *, convert: bool) -> Flow[RemoteObject]:
-        """Send a file; gives the datafile."""
+    def upload(
+        self, uploads: Sequence[Upload], section: str | None, *, convert: bool
+    ) -> Flow[list[RemoteObject]]:
+        """Send files in one request; gives their datafiles."""
         params = [("convert", "1" if convert else "0")]
         params += [] if section is None else [("section_id", section)]
-        reply: Reply = yield Call("POST", "/datafiles/", params=tuple(params), upload=upload)
-        told = reply.envelope(self.address)
-        selected = told.get("selected")
-        if isinstance(selected, Mapping):
-            selected = [selected]
-        return self._page("/datafiles/", reply).objects[0] if selected else _no_file(self.address)
+        reply: Reply = yield Call(
+            "POST", "/datafiles/", params=tuple(params), uploads=tuple(uploads)
+        )
+        found = list(self._page("/datafiles/", reply))
+        if len(found) != len(uploads):
+            raise RemoteError(
+                self.address, f"the service took {len(uploads)} files and names {len(found)}"
+            )
+        return found
 
     # --- arrays ---
 
@@ -153,14 +151,20 @@ class Flows:
         units = owner[name].get("units")
         if link is None:
             return FetchedArray(np.empty(0), units)
-        values = yield from self.numbers(link, owner.guid)
+        values = yield from self.numbers(
+            link, owner.guid, most_bytes=_most_bytes(owner.arrays.get(name))
+        )
         rate = _quantity((owner.partial or {}).get("sampling_rate")) or _quantity(
             owner.fields.get("sampling_rate")
         )
         return FetchedArray(values, units, _quantity(owner.fields.get("t_start")), rate)
 
     def numbers(
-        self, link: str, guid: str, more: Iterable[tuple[str, str]] = ()
+        self,
+        link: str,
+        guid: str,
+        more: Iterable[tuple[str, str]] = (),
+        most_bytes: int | None = None,
     ) -> Flow[NDArray[Any]]:
         """Fetch what an array link names.
 
@@ -172,61 +176,119 @@ class Flows:
             Of the object that owns the array: the key of the cache.
         more : iterable of (str, str)
             Further parameters of the request.
+        most_bytes : int, optional
+            How long the answer may be.
+
+        Raises
+        ------
+        RemoteError
+            If the answer is no array, is longer, or changes while it is fetched.
         """
         path, _, query = link.partition("?")
         given = dict(parse_qsl(query, keep_blank_values=True)) | dict(more) | {"format": "npy"}
-        request = f"{path}?{urlencode(given)}"
-        if self.cache is not None and guid:
-            kept = self.cache.get(self.address, guid, request)
+        request = f"{path}?{urlencode(given, safe=',:')}"
+        cache = self.cache if guid else None
+        if cache is not None:
+            kept = cache.get(self.address, guid, request)
             if kept is not None:
-                return _from_npy(kept, request)
-        body = yield from self._body(request)
-        values = _from_npy(body, self.address + request)
-        if self.cache is not None and guid:
-            self.cache.put(self.address, guid, request, memoryview(body))
+                with suppress(RemoteError):  # a damaged entry is fetched again
+                    return from_npy(kept, request)
+        body = yield from self._body(request, most_bytes)
+        values = from_npy(body, self.address + request)
+        if cache is not None:
+            cache.put(self.address, guid, request, memoryview(body))
         return values
 
-    def _body(self, request: str) -> Flow[bytes | bytearray]:
-        """Fetch a body: its first bytes, then the rest in ranges at the same time."""
-        first: Reply = yield Call(
-            "GET", request, headers={"range": f"bytes=0-{RANGE_BYTES - 1}", **_NO_CODING}
-        )
-        total = _total(first)
+    def _body(self, request: str, most_bytes: int | None) -> Flow[bytes | bytearray]:
+        """Fetch a body: its first bytes, then the rest in ranges at the same time.
+
+        What the service says of the length is not believed: memory grows with what arrives.
+        """
+        most = _UNKNOWN if most_bytes is None else most_bytes
+        first: Reply = yield _ranged(request, 0, RANGE_BYTES, {}, most)
+        total = total_of(first, self.address + request)
         if total is None or total <= len(first.body):
             return first.body
-        whole = bytearray(total)
-        whole[: len(first.body)] = first.body
-        condition = {"if-range": first.headers["etag"]} if "etag" in first.headers else {}
-        starts = range(len(first.body), total, RANGE_BYTES)
-        calls = [
-            Call(
-                "GET",
-                request,
-                headers={
-                    "range": f"bytes={start}-{min(start + RANGE_BYTES, total) - 1}",
-                    **condition,
-                    **_NO_CODING,
-                },
+        if total > most or total != npy_bytes(first.body, self.address + request):
+            raise RemoteError(
+                self.address + request, f"{total:,} bytes are not the length of this array"
             )
-            for start in starts
-        ]
-        replies: list[Reply] = yield calls
-        for start, reply in zip(starts, replies, strict=True):
-            stop = min(start + RANGE_BYTES, total)
-            if reply.status != 206 or len(reply.body) != stop - start:
-                raise RemoteError(
-                    self.address + request,
-                    f"the array changed while it was fetched (bytes {start} to {stop})",
-                )
-            whole[start:stop] = reply.body
+        condition = {"if-range": first.headers["etag"]} if "etag" in first.headers else {}
+        whole = bytearray(first.body)
+        while len(whole) < total:
+            starts = range(len(whole), total, RANGE_BYTES)[:RANGES_AT_ONCE]
+            stops = [min(start + RANGE_BYTES, total) for start in starts]
+            replies: list[Reply] = yield [
+                _ranged(request, start, stop, condition, total)
+                for start, stop in zip(starts, stops, strict=True)
+            ]
+            for start, stop, reply in zip(starts, stops, replies, strict=True):
+                if reply.status != 206 or len(reply.body) != stop - start:
+                    raise RemoteError(
+                        self.address + request,
+                        f"the array changed while it was fetched (bytes {start} to {stop})",
+                    )
+                whole += reply.body
         return whole
 
+    def parts(
+        self, wanted: Sequence[Mapping[str, Any]], most_bytes: int
+    ) -> Flow[list[NDArray[Any]]]:
+        """Fetch parts of many arrays in few requests.
 
+        Parameters
+        ----------
+        wanted : sequence of mapping
+            For each its ``datafile`` (id or link) and, if not all is wanted, its ``start_index``
+            and ``end_index``.
+        most_bytes : int
+            How long all of them are together, at most.
+
+        Returns
+        -------
+        list of ndarray
+            In the order asked for.
+
+        Raises
+        ------
+        RemoteError
+            If the service refuses, or does not give what was asked for.
+        """
+        arrays: list[NDArray[Any]] = []
+        for first in range(0, len(wanted), PARTS_AT_ONCE):
+            some = [dict(each) for each in wanted[first : first + PARTS_AT_ONCE]]
+            reply: Reply = yield Call(
+                "POST",
+                QUERY_PATH,
+                params=(("format", "npy"),),
+                json=some,
+                headers=_NO_CODING,
+                most_bytes=most_bytes + PART_HEAD * len(some),
+                is_query=True,
+            )
+            bodies = parts_of(reply, self.address + QUERY_PATH, len(some))
+            arrays += [from_npy(body, self.address + QUERY_PATH) for body in bodies]
+        return arrays
+
+
+def _ranged(
+    request: str, start: int, stop: int, condition: Mapping[str, str], most_bytes: int
+) -> Call:
+    """Make the call for bytes [start, stop) of a body."""
+    headers = {"range": f"bytes={start}-{stop - 1}", **condition, **_NO_CODING}
+    return Call("GET", request, headers=headers, most_bytes=most_bytes)
+
+
+def _most_bytes(facts: ArrayFacts | None) -> int | None:
+    """Tell how long an array can become: with wider numbers, or with an index for each."""
+    if facts is None:
+        return None
+    return facts.nbytes_at_most
+
+
+QUERY_PATH = "/datafiles/query"
+_UNKNOWN = 2**62  # bytes: the length of an array that nobody told us
 _NO_CODING = {"accept-encoding": "identity"}  # ranges count bytes of the array itself
-
-
-def _no_file(address: str) -> RemoteObject:
-    raise RemoteError(address, "the service took a file and does not say under which id")
 
 
 def _pairs(params: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -251,34 +313,3 @@ def _quantity(value: Any) -> tuple[float, str] | None:
     if not isinstance(value, Mapping) or value.get("data") is None:
         return None
     return float(value["data"]), str(value.get("units") or "")
-
-
-def _total(reply: Reply) -> int | None:
-    """Give the length of the whole body that a range was cut from; None: it is whole."""
-    if reply.status != 206:
-        return None
-    length = reply.headers.get("content-range", "").rpartition("/")[2]
-    return int(length) if length.isdecimal() else None
-
-
-def _from_npy(body: bytes | bytearray, address: str) -> NDArray[Any]:
-    """Read a body of format npy; the array is read-only and shares its memory.
-
-    Raises
-    ------
-    RemoteError
-        If it is none.
-    """
-    try:
-        head = BytesIO(bytes(body[:NPY_HEAD]))
-        version = np.lib.format.read_magic(head)
-        read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
-            version, np.lib.format.read_array_header_2_0
-        )
-        shape, is_fortran, dtype = read(head)
-        values = np.frombuffer(body, dtype, int(np.prod(shape)), head.tell())  # refuses objects
-        values = values.reshape(shape, order="F" if is_fortran else "C")
-    except (ValueError, TypeError) as error:
-        raise RemoteError(address, f"the answer is no array ({error})") from error
-    values.flags.writeable = False
-    return values

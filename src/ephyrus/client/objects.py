@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,26 @@ class ArrayFacts:
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> ArrayFacts:
+        """Make them of what a service tells.
+
+        Raises
+        ------
+        ValueError
+            If no array can be so.
+        """
+        dtype = np.dtype(str(told["dtype"]))
+        shape = tuple(map(int, told["shape"]))
+        if dtype.kind not in "biufcS" or not 1 <= len(shape) <= 3 or min(shape) < 0:
+            raise ValueError(f"no array has type {dtype} and shape {shape}")
+        return cls(dtype, shape)
+
+    @property
+    def nbytes_at_most(self) -> int:
+        """How long an answer with all of it can be: as wider numbers, with an index for each."""
+        return 2 * prod(self.shape) * max(16, self.dtype.itemsize) + 2**16
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteObject(Mapping[str, Any]):
@@ -80,10 +101,7 @@ class RemoteObject(Mapping[str, Any]):
     def of(cls, item: Mapping[str, Any]) -> RemoteObject:
         """Make the object of an entry of ``selected``."""
         fields = item.get("fields") or {}
-        arrays = {
-            name: ArrayFacts(np.dtype(str(facts["dtype"])), tuple(map(int, facts["shape"])))
-            for name, facts in (item.get("arrays") or {}).items()
-        }
+        arrays = {name: ArrayFacts.of(facts) for name, facts in (item.get("arrays") or {}).items()}
         permalink = str(item["permalink"])
         return cls(
             type=str(item["model"]).rpartition(".")[2],

@@ -3,7 +3,8 @@
 Blocks, segments, signals, irregular signals, spike trains, events and epochs become the objects of
 the same kind. A channel group that has channels names the channels of its signals; one without is a
 Group of its signals, and every unit is a Group of its spike trains. Single events and epochs of a
-segment make one Event and one Epoch. Metadata are annotations.
+segment make one Event and one Epoch, single spikes of a unit one SpikeTrain. Metadata are
+annotations. However many objects a block has, they are described by a few requests.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ephyrus.client.annotations import annotations_of
+from ephyrus.client.bulk import load_all, seconds_of, single_spikes
 from ephyrus.client.objects import RemoteObject
-from ephyrus.client.sources import RemotePoints, RemoteSignal
+from ephyrus.client.sources import RemotePoints, RemoteSignal, unit_info
 from ephyrus.client.units import spelled
 
 if TYPE_CHECKING:
@@ -45,17 +48,23 @@ class _Tree:
         Names of channels by the id of their group.
     made : dict
         Data objects here by (type, id) on the service.
+    spikes : dict
+        Trains of single spikes by the id of their unit.
+    extents : dict
+        First and last time of irregular signals by their id.
     """
 
     client: Client
     file_origin: str
     channels: dict[str, list[str]] = field(default_factory=dict)
     made: dict[tuple[str, str], Any] = field(default_factory=dict)
+    spikes: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    extents: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def facts(self, found: RemoteObject) -> dict[str, Any]:
         """Give what all objects have."""
         return {
-            "name": found.get("name"),
+            "name": found.get("name") or None,
             "description": found.get("description"),
             "file_origin": self.file_origin,
             "annotations": annotations_of(found.get("metadata") or ()),
@@ -84,7 +93,7 @@ def read_block(client: Client, permalink: str, *, lazy: bool) -> Block:
     found = client.run(client.flows.get(permalink, {"q": "full"}))
     tree = _Tree(client, client.address + found.permalink)
     block = Block(
-        name=found.get("name"),
+        name=found.get("name") or None,
         description=found.get("description"),
         file_origin=tree.file_origin,
         rec_datetime=_time(found.get("filedatetime")),
@@ -127,26 +136,58 @@ def _name_channels(tree: _Tree, block: str) -> None:
 
 
 def _add_segments(tree: _Tree, block: Block, block_id: str, *, lazy: bool) -> None:
-    """Make the segments and what is in them."""
-    found_segments = _all(tree, "segment", block=block_id)
-    segments = {found.id: _segment(tree, found) for found in found_segments}
+    """Make the segments and what is in them; what lies in a hidden segment is left out."""
+    segments = {found.id: _segment(tree, found) for found in _all(tree, "segment", block=block_id)}
     for type_name in DATA_TYPES:
-        for found in _all(tree, type_name, segment__block=block_id):
-            if type_name == "analogsignal" and found.get("analogsignalarray"):
-                continue  # a channel of a signal that is there
-            made = _MAKERS[type_name](tree, found)
-            made = made if lazy else made.load()
-            tree.made[type_name, found.id] = made
-            segments[_id(found["segment"])].add(made)
+        found = [
+            each
+            for each in _all(tree, type_name, segment__block=block_id)
+            if _id(each["segment"]) in segments
+            and not (type_name == "analogsignal" and each.get("analogsignalarray"))
+        ]  # a channel of a signal that is there is no signal of its own
+        _prepare(tree, type_name, found)
+        made = [_MAKERS[type_name](tree, each) for each in found]
+        if not lazy:
+            made = load_all(tree.client, made)
+        for each, obj in zip(found, made, strict=True):
+            tree.made[type_name, each.id] = obj
+            segments[_id(each["segment"])].add(obj)
     for type_name, maker in (("event", _single_events), ("epoch", _single_epochs)):
-        singles: defaultdict[str, list[RemoteObject]] = defaultdict(list)
-        for found in _all(
-            tree, type_name, segment__block=block_id, **{f"{type_name}array__isnull": 1}
-        ):
-            singles[_id(found["segment"])].append(found)
-        for segment, objects in singles.items():
-            segments[segment].add(maker(objects))
+        query = {"segment__block": block_id, f"{type_name}array__isnull": 1}
+        for segment, objects in _by(_all(tree, type_name, **query), "segment").items():
+            if segment in segments:
+                segments[segment].add(maker(objects))
+    for segment, spikes in _by(_all(tree, "spike", segment__block=block_id), "segment").items():
+        for unit, some in _by(spikes, "unit").items():
+            if segment in segments:
+                train = single_spikes(tree.client, some)
+                tree.spikes[unit].append(train)
+                segments[segment].add(train)
     block.segments.extend(segments.values())
+
+
+def _by(objects: Iterable[RemoteObject], parent: str) -> dict[str, list[RemoteObject]]:
+    """Sort objects by the id of a parent."""
+    sorted_: defaultdict[str, list[RemoteObject]] = defaultdict(list)
+    for each in objects:
+        sorted_[_id(each.get(parent))].append(each)
+    return sorted_
+
+
+def _prepare(tree: _Tree, type_name: str, objects: Sequence[RemoteObject]) -> None:
+    """Fetch the first and last time of all irregular signals, in one request."""
+    if type_name != "irsaanalogsignal":
+        return
+    some = [each for each in objects if prod(each.arrays["times"].shape)]
+    wanted = [
+        {"datafile": each.link("times"), "start_index": at, "end_index": at + 1}
+        for each in some
+        for at in (0, each.arrays["times"].shape[0] - 1)
+    ]
+    ends = tree.client.run(tree.client.flows.parts(wanted, 64 * len(wanted)))
+    for number, each in enumerate(some):
+        first, last = ends[2 * number : 2 * number + 2]
+        tree.extents[each.id] = float(first[0]), float(last[0])
 
 
 def _segment(tree: _Tree, found: RemoteObject) -> Any:
@@ -194,10 +235,7 @@ def _samples(tree: _Tree, found: RemoteObject) -> Any:
     points = RemotePoints(tree.client, found, (("times", "times"), ("values", "signal")))
     unit, _ = unit_from_text(spelled(found["signal"]["units"], "signal"))
     time_unit = spelled(found["times"]["units"], "time")
-    extent: tuple[float | None, float | None] = None, None
-    if points.length:
-        ends = [points._fetch("times", at, at + 1) for at in (0, points.length - 1)]
-        extent = float(ends[0][0]), float(ends[1][0])
+    extent = tree.extents.get(found.id, (None, None))
     return IrregularlySampledSignal._create(
         np.empty(0),
         np.empty((0, known.shape[1] if len(known.shape) == 2 else 1), known.dtype),
@@ -218,11 +256,9 @@ def _spiketrain(tree: _Tree, found: RemoteObject) -> Any:
 
     unit = as_unit(spelled(found["times"]["units"], "time"))
     limits = [
-        float(
-            convert(
-                float(found[name]["data"]), as_unit(spelled(found[name]["units"], "time")), unit
-            )
-        )
+        0.0
+        if found[name]["data"] is None  # as old services have it
+        else float(convert(float(found[name]["data"]), unit_info(found[name]["units"]), unit))
         for name in ("t_start", "t_stop")
     ]
     fields = [("times", "times")]
@@ -267,24 +303,9 @@ def _epoch(tree: _Tree, found: RemoteObject) -> Any:
 
     fields = (("times", "times"), ("durations", "durations"), ("labels", "labels"))
     points = RemotePoints(tree.client, found, fields)
-    durations = pq.Quantity(np.empty(0), spelled(found["durations"]["units"], "time"))
+    durations = pq.Quantity(np.empty(0), unit_info(found["durations"]["units"]).unit)
     return Epoch._create(
         np.empty(0), durations, np.empty(0, np.str_), source=points, **_marker_facts(tree, found)
-    )
-
-
-def _seconds(objects: Sequence[RemoteObject], name: str) -> Any:
-    """Give a quantity of several objects in seconds."""
-    from ephyrus.core.units import SECOND, as_unit, convert
-
-    return np.array(
-        [
-            convert(
-                float(each[name]["data"]), as_unit(spelled(each[name]["units"], "time")), SECOND
-            )
-            for each in objects
-        ],
-        np.float64,
     )
 
 
@@ -293,7 +314,7 @@ def _single_events(objects: Sequence[RemoteObject]) -> Any:
     from ephyrus.core import Event
 
     labels = np.array([str(each["label"]) for each in objects], np.str_)
-    return Event(_seconds(objects, "time"), labels, units="s", name="events")
+    return Event(seconds_of(objects, "time"), labels, units="s", name="events")
 
 
 def _single_epochs(objects: Sequence[RemoteObject]) -> Any:
@@ -301,7 +322,7 @@ def _single_epochs(objects: Sequence[RemoteObject]) -> Any:
     from ephyrus.core import Epoch
 
     labels = np.array([str(each["label"]) for each in objects], np.str_)
-    times, durations = _seconds(objects, "time"), _seconds(objects, "duration")
+    times, durations = seconds_of(objects, "time"), seconds_of(objects, "duration")
     return Epoch(times, durations, labels, units="s", name="epochs")
 
 
@@ -318,7 +339,7 @@ def _add_groups(tree: _Tree, block: Block, block_id: str) -> None:
             groups[each.id] = Group(signals, **_named(tree, each))
     units = _all(tree, "unit", recordingchannelgroup__block=block_id)
     for unit in units:
-        trains = _made(tree, unit, ("spiketrain",))
+        trains = [*_made(tree, unit, ("spiketrain",)), *tree.spikes.get(unit.id, ())]
         if trains:
             above = groups.get(_id(unit["recordingchannelgroup"]))
             made = Group(trains, **_named(tree, unit))

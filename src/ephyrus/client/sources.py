@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.client.units import spelled
+from ephyrus.errors import RemoteError
 
 if TYPE_CHECKING:
     from ephyrus.client.objects import RemoteObject
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from ephyrus.core.lazy import Points
     from ephyrus.core.units import UnitInfo
 
-__all__ = ["RemotePoints", "RemoteSignal", "unit_info"]
+__all__ = ["FetchedPoints", "RemotePoints", "RemoteSignal", "texts", "unit_info"]
 
 WIDER = 1e-9  # of a time: a window that is asked for is widened by this share, then cut exactly
 
@@ -31,6 +34,33 @@ def unit_info(units: str | None) -> UnitInfo:
 
 def _range(start: int, stop: int) -> list[tuple[str, str]]:
     return [("start_index", str(start)), ("end_index", str(stop))]
+
+
+def _most_bytes(count: int, dtype: np.dtype[Any]) -> int:
+    """Tell how long the body of so many numbers may be, with its head."""
+    return count * max(16, dtype.itemsize) + 2**12
+
+
+def _checked(values: NDArray[Any], shape: tuple[int, ...], what: str) -> NDArray[Any]:
+    """Give numbers that were fetched; they must be as many as were asked for.
+
+    Raises
+    ------
+    RemoteError
+        If they are not.
+    """
+    if values.shape != shape:
+        raise RemoteError(
+            what, f"the service gave an array of shape {values.shape} instead of {shape}"
+        )
+    return values
+
+
+def texts(values: NDArray[Any]) -> NDArray[np.str_]:
+    """Give labels as text; bytes that are none are marked, not refused."""
+    if values.dtype.kind != "S":
+        return values.astype(np.str_)
+    return np.asarray(np.char.decode(values, "utf-8", "replace"), np.str_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +102,11 @@ class RemoteSignal:
         wanted, back = np.unique(picked, return_inverse=True)
         if len(wanted) < width:
             more.append(("channels", ",".join(map(str, wanted.tolist()))))
-        values = self.client.run(self.client.flows.numbers(self.link, self.guid, more))
+        count = (stop - start) * len(wanted)
+        most = _most_bytes(count, self.dtype)
+        values = self.client.run(self.client.flows.numbers(self.link, self.guid, more, most))
+        inner = (len(wanted),) if len(self.stored_shape) == 2 else ()
+        values = _checked(values, (stop - start, *inner), self.client.address + self.link)
         values = values.reshape(stop - start, len(wanted))
         if len(picked) == len(wanted) and (back == np.arange(len(picked))).all():
             return np.array(values, self.dtype)
@@ -97,9 +131,9 @@ class RemotePoints:
         How the service is reached.
     owner : RemoteObject
         The object.
-    fields : mapping of str to str
-        Which array of the object holds ``times``, ``durations``, ``labels``, ``values`` and
-        ``waveforms``.
+    fields : tuple of (str, str)
+        Which array of the object (the second) holds ``times``, ``durations``, ``labels``,
+        ``values`` and ``waveforms``.
     """
 
     client: Client
@@ -133,8 +167,6 @@ class RemotePoints:
 
     def _window_link(self, params: dict[str, Any]) -> str | None:
         """Give the link to the times in a window; None: there are none."""
-        from ephyrus.errors import RemoteError
-
         try:
             found = self.client.run(self.client.flows.get(self.owner.permalink, params))
         except RemoteError as error:
@@ -145,32 +177,67 @@ class RemotePoints:
 
     def read(self, start: int, stop: int, *, waveforms: bool = False) -> Points:
         """Fetch the items [start, stop)."""
-        from ephyrus.core.lazy import Points
-        from ephyrus.core.units import SECOND, convert
-
-        found: dict[str, Any] = {
+        found = {
             role: self._fetch(name, start, stop)
             for role, name in self.fields
             if role != "waveforms" or waveforms
         }
+        return self.points(found)
+
+    def points(self, found: Mapping[str, NDArray[Any]]) -> Points:
+        """Make items of their columns as the service gives them."""
+        from ephyrus.core.lazy import Points
+        from ephyrus.core.units import SECOND, convert
+
+        made: dict[str, Any] = dict(found)
         stored: dict[str, tuple[NDArray[Any], UnitInfo]] = {}
         for role in ("times", "durations"):
-            if role in found:
+            if role in made:
                 unit = unit_info(self.owner[role]["units"])
-                values = np.asarray(found[role], np.float64)
+                values = np.asarray(made[role], np.float64)
                 stored[role] = values, unit
-                found[role] = np.asarray(convert(values, unit, SECOND), np.float64)
-        if "labels" in found:
-            found["labels"] = np.char.decode(found["labels"], "utf-8")
-        if "values" in found and found["values"].ndim == 1:
-            found["values"] = found["values"][:, None]
-        return Points(**found, stored=stored)
+                made[role] = np.asarray(convert(values, unit, SECOND), np.float64)
+        if "labels" in made:
+            made["labels"] = texts(made["labels"])
+        if "values" in made and made["values"].ndim == 1:
+            made["values"] = made["values"][:, None]
+        return Points(**made, stored=stored)
 
     def _fetch(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Fetch rows of an array."""
         facts = self.owner.arrays[name]
         link = self.owner.link(name)
-        if stop <= start or link is None:
+        shape = (max(0, stop - start), *facts.shape[1:])
+        if not shape[0] or link is None:
             return np.empty((0, *facts.shape[1:]), facts.dtype)
-        more = _range(start, stop)
-        return np.array(self.client.run(self.client.flows.numbers(link, self.owner.guid, more)))
+        more, most = _range(start, stop), _most_bytes(prod(shape), facts.dtype)
+        values = self.client.run(self.client.flows.numbers(link, self.owner.guid, more, most))
+        return np.array(_checked(values, shape, self.client.address + link))
+
+    def checked(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        """Give a whole array that was fetched; see `_checked`."""
+        return _checked(values, self.owner.arrays[name].shape, self.client.address)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPoints:
+    """Items that were fetched together with those of other objects.
+
+    Attributes
+    ----------
+    length : int
+        Number of items.
+    points : Points
+        All of them.
+    """
+
+    length: int
+    points: Points
+
+    def window(self, t_start: float | None, t_stop: float | None) -> tuple[int, int]:
+        """Give all items; the caller cuts."""
+        return 0, self.length
+
+    def read(self, start: int, stop: int, *, waveforms: bool = False) -> Points:
+        """Give all items: they are only read whole."""
+        return self.points

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -19,7 +20,9 @@ from ephyrus.client.flows import Flows
 from ephyrus.client.objects import FetchedArray, Page, RemoteObject, collection
 from ephyrus.client.transport import (
     Access,
+    Pieces,
     base_address,
+    closed,
     http_library,
     pause_before,
     prepared,
@@ -37,14 +40,18 @@ T = TypeVar("T")
 
 
 class Client(Face):
-    """A data service.
+    """A data service. May be used from several threads.
+
+    A pickled client, and so a pickled lazy object, holds what it needs to go on elsewhere: a token
+    that was given (not one of the variable, which is read there), or the session; no password.
 
     Parameters
     ----------
     address : str
         ``http://host:port``.
     token : str, optional
-        Bearer token (default: the variable ``EPHYRUS_TOKEN``).
+        Bearer token (default: the variable ``EPHYRUS_TOKEN``). It is sent to this address only;
+        redirects are not followed.
     username, password : str, optional
         Log in with these instead; the session ends with `close`.
     cache : BodyCache, None or "default"
@@ -64,7 +71,7 @@ class Client(Face):
     MissingExtraError
         If the HTTP library is not installed.
     ValueError
-        If the address is none.
+        If the address is none, or holds a password.
 
     Examples
     --------
@@ -93,13 +100,14 @@ class Client(Face):
         super().__init__(Flows(self.access.address, kept))
         self._library = library
         self._login = (username, password) if username else None
-        self._lock = threading.Lock()
+        self._has_session = False
+        self._lock = threading.RLock()
         self._pool: ThreadPoolExecutor | None = None
         self._http = library.Client(
-            base_url=self.access.address,
             headers=self.access.headers(),
             timeout=timeout,
             transport=transport,
+            verify=self.access.is_secure,  # reading the certificates takes longer than many calls
             follow_redirects=False,
         )
         weakref.finalize(self, self._http.close)  # lazy objects hold clients that nobody closes
@@ -125,16 +133,28 @@ class Client(Face):
 
     def close(self) -> None:
         """End the session, if one was begun, and close the connections."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
-        self._http.close()
+        with self._lock:
+            self._login = None
+            if self._has_session:
+                self._has_session = False
+                with suppress(RemoteError):  # it ends by itself, later
+                    self._drive(self.flows.logout())
+            if self._pool is not None:
+                self._pool.shutdown()
+                self._pool = None
+            self._http.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Nothing can be fetched any more."""
+        return bool(self._http.is_closed)
 
     def take_session(self, cookies: Any) -> None:
         """Go on with the session of another client of the same service."""
         self._http.cookies.update(cookies)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._ensure_login()
         access = self.access
         keywords = {
             "token": access.token,
@@ -153,10 +173,12 @@ class Client(Face):
         return self._drive(flow)
 
     def _ensure_login(self) -> None:
+        if self._login is None:
+            return
         with self._lock:
             if self._login is not None:
-                login, self._login = self._login, None
-                self._drive(self.flows.login(*login))
+                self._drive(self.flows.login(*self._login))
+                self._login, self._has_session = None, True
 
     def _drive(self, flow: Flow[T]) -> T:
         answer: Any = None
@@ -177,9 +199,11 @@ class Client(Face):
         """Make the call, or the calls, of a step."""
         if isinstance(step, Call):
             return self._send(step)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.access.connections, "ephyrus-client")
-        return list(self._pool.map(self._send, step))
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.access.connections, "ephyrus-client")
+            replies = self._pool.map(self._send, step)
+        return list(replies)
 
     def _send(self, call: Call) -> Reply:
         """Send a call, again where that may help."""
@@ -195,11 +219,20 @@ class Client(Face):
             time.sleep(pause)
 
     def _once(self, call: Call) -> Reply:
+        if self._http.is_closed:
+            raise closed(self.access)
+        request = prepared(self._http, self.access, call)
         try:
-            response = self._http.send(prepared(self._http, call))
+            response = self._http.send(request, stream=True)
+            try:
+                pieces = Pieces(response, call.most_bytes)
+                for piece in response.iter_bytes():
+                    pieces.add(piece)
+            finally:
+                response.close()
         except (self._library.TransportError, self._library.DecodingError) as error:
             raise unreachable(self.access, error) from error
-        return taken(response, response.content)
+        return taken(response, pieces.whole)
 
     # --- objects ---
 
@@ -326,7 +359,8 @@ class Client(Face):
         """
         upload = self.upload_value(Path(path), progress)
         place = None if section is None else section.id
-        return self.run(self.flows.upload(upload, place, convert=convert))
+        (found,) = self.run(self.flows.upload([upload], place, convert=convert))
+        return found
 
     # --- the object model ---
 
@@ -365,8 +399,18 @@ class Client(Face):
         return write_block(self, block, progress)
 
 
+_REOPENED: weakref.WeakValueDictionary[Any, Client] = weakref.WeakValueDictionary()
+_REOPENING = threading.Lock()
+
+
 def _reopened(address: str, keywords: dict[str, Any], cookies: dict[str, str]) -> Client:
-    """Make the client of a lazy object that was unpickled."""
-    client = Client(address, **keywords)
-    client.take_session(cookies)
+    """Make the client of lazy objects that were unpickled; those of one service share it."""
+    cache = keywords["cache"]
+    named = {**keywords, "cache": None if cache is None else str(cache.folder)}
+    key = (address, tuple(sorted(named.items())), tuple(sorted(cookies.items())))
+    with _REOPENING:
+        client = _REOPENED.get(key)
+        if client is None or client.is_closed:
+            client = _REOPENED[key] = Client(address, **keywords)
+            client.take_session(cookies)
     return client

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -25,6 +25,7 @@ __all__ = [
     "Access",
     "Pieces",
     "base_address",
+    "closed",
     "http_library",
     "pause_before",
     "prepared",
@@ -61,6 +62,11 @@ class Access:
     retries: int = 4
     timeout: float = 30.0
     connections: int = 4
+
+    @property
+    def is_secure(self) -> bool:
+        """The service is reached by TLS, so that its certificate is checked."""
+        return self.address.startswith("https:")
 
     def headers(self) -> dict[str, str]:
         """Give the headers of every call."""
@@ -118,8 +124,8 @@ def prepared(
     """
     keywords: dict[str, Any] = {}
     headers = dict(call.headers)
-    if call.upload is not None:
-        body = Multipart(call.upload)
+    if call.uploads:
+        body = Multipart(call.uploads)
         headers |= body.headers
         keywords["content"] = body.later() if is_async else body
     elif call.json is not None:
@@ -271,41 +277,48 @@ def unreachable(access: Access, error: Exception) -> RemoteUnreachable:
     )
 
 
+def closed(access: Access) -> RemoteError:
+    """Make the error of a call to a client that was closed."""
+    return RemoteError(access.address, "this client of the service is closed; open another one")
+
+
 class Multipart:
-    """A multipart form with one file, sent piece by piece with a length known before.
+    """A multipart form of files, sent piece by piece with a length known before.
 
     Parameters
     ----------
-    upload : Upload
-        The file and the fields.
+    uploads : sequence of Upload
+        The files.
     """
 
-    def __init__(self, upload: Upload) -> None:
-        self._upload = upload
+    def __init__(self, uploads: Sequence[Upload]) -> None:
         boundary = uuid4().hex
-        name = upload.name.replace("\\", "_").replace('"', "%22")
-        name = "".join(c if c.isprintable() else "_" for c in name)
-        fields = "".join(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
-            for key, value in upload.fields.items()
-        )
-        head = (
-            f'{fields}--{boundary}\r\nContent-Disposition: form-data; name="raw_file"; '
-            f'filename="{name}"\r\nContent-Type: application/octet-stream\r\n\r\n'
-        )
-        self._head = head.encode()
-        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._parts = [(_part_head(each, boundary), each) for each in uploads]
+        self._tail = f"--{boundary}--\r\n".encode()
+        size = sum(len(head) + each.size + 2 for head, each in self._parts)
         self.headers: Mapping[str, str] = {
             "content-type": f"multipart/form-data; boundary={boundary}",
-            "content-length": str(len(self._head) + upload.size + len(self._tail)),
+            "content-length": str(size + len(self._tail)),
         }
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self._head
-        yield from self._upload.pieces()
+        for head, upload in self._parts:
+            yield head
+            yield from upload.pieces()
+            yield b"\r\n"
         yield self._tail
 
     async def later(self) -> AsyncIterator[bytes]:
         """Give the same pieces to a client that waits for none of them."""
         for piece in self:
             yield piece
+
+
+def _part_head(upload: Upload, boundary: str) -> bytes:
+    """Write the lines before a file."""
+    name = upload.name.replace("\\", "_").replace('"', "%22")
+    name = "".join(c if c.isprintable() else "_" for c in name)
+    return (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="raw_file"; '
+        f'filename="{name}"\r\nContent-Type: application/octet-stream\r\n\r\n'
+    ).encode()

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from ephyrus.core import Block
 
 ADDRESS = re.compile(
-    r"(?P<service>https?://[^/?#]+)(?P<permalink>/electrophysiology/block/\w+)?/?", re.ASCII
+    r"(?P<service>https?://[^/?#]+(?:(?:/[^/?#]+)*(?=/electrophysiology/block/))?)"
+    r"(?P<permalink>/electrophysiology/block/\w+)?/?",
+    re.ASCII,
 )
 
 FORMAT = Format(

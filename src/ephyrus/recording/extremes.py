@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 __all__ = ["Extremes", "extreme_pairs", "extreme_positions"]
 
 WIDE = 2048  # values side by side from which on a step over all of them costs more than its calls
+FEW = 16384  # values in all that are compared in one go
 SPLIT = 8192  # values side by side that long stretches are split into
 
 
@@ -107,6 +108,9 @@ def extreme_pairs(
     """
     side_by_side = len(starts) * int(np.prod(values.shape[1:], dtype=np.int64))
     longest = int((stops - starts).max(initial=0))
+    if side_by_side * longest <= FEW:
+        rows = np.minimum(starts[:, None] + np.arange(longest), stops[:, None] - 1)
+        return _joined(values[rows])
     parts = min(SPLIT // max(1, side_by_side), longest // 4)
     if side_by_side >= WIDE or parts < 2:
         return _step_by_step(values, starts, stops, longest)

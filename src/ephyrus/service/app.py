@@ -27,6 +27,7 @@ from ephyrus.service.db.engine import Database
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.files.store import open_store
 from ephyrus.service.memory import keep_freed_memory
+from ephyrus.service.orphans import stop_with_parent
 from ephyrus.service.principals import ANONYMOUS, Principal
 from ephyrus.service.routes import route_table
 from ephyrus.service.routes.answers import Answer, StreamAnswer, send_answer
@@ -402,6 +403,7 @@ def create_app(
 
 def from_environment() -> Application:
     """Make the service as the environment says: for ``uvicorn --factory``."""
+    stop_with_parent()
     settings = Settings()
     set_up_logs(settings)
     app = create_app(settings)

@@ -193,5 +193,6 @@ def _of_recording(array: RecordedArray) -> OpenArray:
         array.gain,
         array.offset,
         None if array.gain is None and array.dtype == array.stored_dtype else read_scaled,
+        array.gather,
         channel_names=array.channel_names,
     )

@@ -32,6 +32,7 @@ SPAN_ITEMS = 2**18  # items of all units that are read at a time to find those o
 READ_WHOLE = 2**14  # times that are read at once when one is looked up
 
 Channels = Sequence[int] | NDArray[np.intp] | slice | None
+Gather = Callable[[NDArray[np.int64], int, Channels], NDArray[Any]]
 Convert = Callable[[NDArray[Any], bool], NDArray[Any]]
 
 
@@ -55,6 +56,9 @@ class RecordedArray:
         Names along axis 1 of a signal; empty for everything else.
     row_bytes : int
         Bytes that are read of the file for one row.
+    gather : callable or None
+        ``gather(starts, count, channels)`` reads `count` rows of stored numbers from each of many
+        places, shape (starts, count, ...), at less cost than one by one.
     """
 
     dtype: np.dtype[Any]
@@ -68,6 +72,7 @@ class RecordedArray:
     _read: Callable[[int, int, Channels, bool], NDArray[Any]] = field(
         default=lambda start, stop, channels, scale: np.empty(0), repr=False, compare=False
     )
+    gather: Gather | None = field(default=None, repr=False, compare=False)
 
     @property
     def preferred_rows(self) -> int:
@@ -218,6 +223,7 @@ def _signal(
         channel_names=() if is_image else names,
         row_bytes=stream.item_bytes,
         _read=reader.read_image if is_image else reader.read,
+        gather=None if is_image else reader.gather,
     )
 
 
@@ -232,14 +238,30 @@ class _SignalRows:
     scaling: _Scaling
     is_plain: bool
 
+    def gather(
+        self, starts: NDArray[np.int64], count: int, channels: Channels = None
+    ) -> NDArray[Any]:
+        """Read a few rows of stored numbers from each of many places."""
+        positions, width = self._chosen(channels)
+        out = np.empty((len(starts), count, width), self.stream.dtype.newbyteorder("="))
+        read, reading = self.recording.module.read_signal, self.recording.reading
+        for place, start in enumerate((starts + self.first).tolist()):
+            out[place] = read(reading, self.stream, start, start + count, positions)
+        return out[:, :, 0] if self.is_plain else out
+
+    def _chosen(self, channels: Channels) -> tuple[NDArray[np.intp] | None, int]:
+        """Give the positions of channels in the stream, and how many they are."""
+        positions, width = self.positions, len(self.scaling.gain)
+        if channels is None:
+            return positions, width
+        mine = np.arange(width) if positions is None else positions
+        chosen = channels if isinstance(channels, slice) else np.asarray(channels, np.intp)
+        positions = mine[chosen]
+        return positions, len(positions)
+
     def read(self, start: int, stop: int, channels: Channels, scale: bool) -> NDArray[Any]:
         """Read rows of some channels, in pieces whatever their number is."""
-        positions, width = self.positions, len(self.scaling.gain)
-        if channels is not None:
-            mine = np.arange(width) if positions is None else positions
-            chosen = channels if isinstance(channels, slice) else np.asarray(channels, np.intp)
-            positions = mine[chosen]
-            width = len(positions)
+        positions, width = self._chosen(channels)
         dtype = self.scaling.dtype if scale else self.stream.dtype.newbyteorder("=")
         recording, stream, out = self.recording, self.stream, None
         for a, b in _steps(start, stop, PIECE_BYTES // stream.item_bytes):

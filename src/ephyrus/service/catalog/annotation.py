@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from ephyrus.service.catalog import permalinks, rights, tree
 from ephyrus.service.catalog.fields import read_list
+from ephyrus.service.catalog.limits import (
+    BATCH,
+    MOST_TAGS,
+    MOST_TEXT,
+    check_pairs,
+    check_product,
+    length_of_texts,
+    too_large,
+    too_much_text,
+)
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.catalog.reading import get, get_many
 from ephyrus.service.catalog.records import BRIEF, Detail, Record
 from ephyrus.service.catalog.snapshots import id_style
-from ephyrus.service.catalog.storing import record
+from ephyrus.service.catalog.storing import insert_rows, record
 from ephyrus.service.db.engine import moment
 from ephyrus.service.db.schema import DELETED, TABLES, TAGGINGS
 from ephyrus.service.errors import ServiceError
@@ -63,7 +72,8 @@ def annotate(
     ------
     ServiceError
         ``not_iterable``, ``wrong_reference``, ``not_authorized``, ``does_not_exist``;
-        ``post_data_invalid``: metadata cannot be tagged.
+        ``post_data_invalid``: metadata cannot be tagged; ``too_large``: an object would have more
+        than ``MOST_TAGS`` values, or values times objects are more than ``MOST_TAGGED``.
     """
     rights.require_many(connection, principal, kind, ids, rights.WRITE)
     changed = _annotate(connection, principal, kind, ids, values, append=append, cascade=cascade)
@@ -109,6 +119,7 @@ def _annotate(
     targets: dict[str, set[int]] = {kind: set(ids)}
     if cascade and category == "electrophysiology":
         targets = tree.descendants(connection, targets, category=category)
+    check_product("metadata", sum(map(len, targets.values())), len(wanted))
     result = {}
     for each, numbers in targets.items():
         found = rights.levels(connection, principal, each, numbers)
@@ -122,6 +133,10 @@ def _read_values(connection: Connection, principal: Principal, values: object) -
     """Read the values of a body, which must exist and be readable."""
     style = id_style(connection)
     given = read_list("metadata", values)
+    if len(given) > MOST_TAGS:
+        raise too_large(
+            f"'metadata' names {len(given)} values; an object has at most {MOST_TAGS}.", MOST_TAGS
+        )
     wanted = {permalinks.parse(each, kind="value", style=style).id for each in given}
     table = TABLES["value"]
     for part in chunks(wanted):
@@ -146,7 +161,7 @@ def _tag(
     """Bring the tags of objects of one type to what is wanted; give the objects that differ."""
     now = moment(connection)
     changed: set[int] = set()
-    for part in chunks(ids):
+    for part in chunks(ids, BATCH):
         query = select(TAGGINGS.c.id, TAGGINGS.c.object_id, TAGGINGS.c.value_id).where(
             TAGGINGS.c.type == kind, TAGGINGS.c.object_id.in_(part), TAGGINGS.c.ends_at.is_(None)
         )
@@ -159,15 +174,30 @@ def _tag(
                 changed.add(number)
         for some in chunks(ended):
             connection.execute(update(TAGGINGS).where(TAGGINGS.c.id.in_(some)).values(ends_at=now))
-        rows = [
+        lacking = {number: sorted(wanted - present[number]) for number in part}
+        if append:
+            _check_room(kind, present, lacking)
+        rows = (
             {"type": kind, "object_id": number, "value_id": value, "starts_at": now}
-            for number in part
-            for value in sorted(wanted - present[number])
-        ]
-        if rows:
-            connection.execute(insert(TAGGINGS), rows)
-            changed |= {number for number in part if wanted - present[number]}
+            for number, values in lacking.items()
+            for value in values
+        )
+        insert_rows(connection, TAGGINGS, rows)
+        changed |= {number for number, values in lacking.items() if values}
     return changed
+
+
+def _check_room(
+    kind: str, present: Mapping[int, set[int]], lacking: Mapping[int, Sequence[int]]
+) -> None:
+    """Check that no object gets too many tags."""
+    for number, values in lacking.items():
+        if values and len(present[number]) + len(values) > MOST_TAGS:
+            raise too_large(
+                f"The {kind} {number} would have more than {MOST_TAGS} annotations; nothing was "
+                "changed. Replace those that it has with m2m_append=0.",
+                MOST_TAGS,
+            )
 
 
 def pairs(
@@ -203,20 +233,37 @@ def pairs_of(
     -------
     dict of int to list of (Record, Record)
         Property and value, in the order of the values' ids, by id of the object.
+
+    Raises
+    ------
+    ServiceError
+        ``too_large``: there are more than ``MOST_PAIRS``, or their texts are too long.
     """
     tags = {each.id: each.metadata or () for each in records}
+    check_pairs(sum(map(len, tags.values())))
     wanted = {value for values in tags.values() for value in values}
     values = get_many(connection, principal, "value", wanted, at_time=at_time, detail=BRIEF)
     above = {_property(value) for value in values.values()}
     properties = get_many(connection, principal, "property", above, at_time=at_time, detail=BRIEF)
-    result: Mapping[int, list[Pair]] = defaultdict(list)
-    for number, mine in tags.items():
-        result[number].extend(
-            (properties[_property(values[value])], values[value])
-            for value in mine
-            if value in values and _property(values[value]) in properties
-        )
-    return dict(result)
+    shown = {
+        value: (properties[_property(each)], each)
+        for value, each in values.items()
+        if _property(each) in properties
+    }
+    _check_texts(tags.values(), shown)
+    return {
+        number: [shown[value] for value in mine if value in shown] for number, mine in tags.items()
+    }
+
+
+def _check_texts(tags: Iterable[Sequence[int]], shown: Mapping[int, Pair]) -> None:
+    """Check the length of annotations, each of which is written out as often as it is used."""
+    lengths = {
+        value: sum(length_of_texts(each.attributes) for each in pair)
+        for value, pair in shown.items()
+    }
+    if sum(lengths.get(value, 0) for mine in tags for value in mine) > MOST_TEXT:
+        raise too_much_text()
 
 
 def _property(value: Record) -> int:

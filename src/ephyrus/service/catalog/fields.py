@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ephyrus.service.catalog import permalinks
+from ephyrus.service.catalog.limits import few
 from ephyrus.service.catalog.storing import attribute_columns, quantity_columns
 from ephyrus.service.catalog.values import missing, read_attribute
 from ephyrus.service.db.schema import FACTS
@@ -158,8 +159,8 @@ def _known(kind: ObjectType, values: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         raise ServiceError(
             "post_data_invalid",
-            f"A {kind.name} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}.",
-            details=", ".join(unknown),
+            f"A {kind.name} has no {few(unknown)}; it has {', '.join(sorted(fields))}.",
+            details=few(unknown),
         )
     return result
 
@@ -184,7 +185,7 @@ def _read_pair(name: str, value: object) -> Mapping[str, Any] | None:
     unknown = sorted(set(value) - {"data", "units"})
     if unknown:
         raise ServiceError(
-            "post_data_invalid", f"{name!r} has no {unknown[0]!r}; it has data and units.",
+            "post_data_invalid", f"{name!r} has no {unknown[0][:60]!r}; it has data and units.",
             details=name,
         )  # fmt: skip
     if "data" not in value:
@@ -208,6 +209,12 @@ def _read_quantity(quantity: Quantity, value: object) -> tuple[float | None, str
             details=quantity.name,
         )
     check_unit(quantity.dimension, pair.get("units"), name=quantity.name)
+    if quantity.dimension == "rate" and number <= 0:
+        raise ServiceError(
+            "bad_parameter",
+            f"{quantity.name} must be greater than 0, not {str(number)[:60]}.",
+            details=quantity.name,
+        )
     return number, pair["units"]
 
 

@@ -13,12 +13,16 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    Text,
+    func,
     literal,
+    literal_column,
     select,
     union_all,
 )
 
 from ephyrus.service.accounts.tables import USER
+from ephyrus.service.catalog.limits import MOST_LINKS, MOST_TEXT, check_links, too_much_text
 from ephyrus.service.catalog.records import ArrayRef, Detail, Record
 from ephyrus.service.catalog.snapshots import Rows, Snapshot, field_parent
 from ephyrus.service.db.functions import among
@@ -30,12 +34,14 @@ __all__ = ["chunks", "records_of", "statement"]
 _CHUNK = 5000  # ids in one statement: SQLite takes 32,766 parameters
 _HEAD = 9  # columns before those of the type
 _OWNER = 4  # place of the owner's id among them
+_SHORT = 1024  # characters of a text that are read at once
+_NAMELESS = literal_column("NULL", Text())
 
 
-def chunks(ids: Iterable[int]) -> Iterable[list[int]]:
+def chunks(ids: Iterable[int], size: int = _CHUNK) -> Iterable[list[int]]:
     """Cut ids into lists that fit into one statement."""
     everything = list(ids)
-    return (everything[first : first + _CHUNK] for first in range(0, len(everything), _CHUNK))
+    return (everything[first : first + size] for first in range(0, len(everything), size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,16 @@ class _Layout:
     arrays: tuple[tuple[str, int], ...]
     parents: tuple[tuple[str, int], ...]
     facts: int
+    texts: tuple[int, ...]  # where text stands that may be cut
+
+
+def _texts_of(kind: ObjectType) -> list[str]:
+    """Name the attributes that may be long; names are short."""
+    return [
+        each.name
+        for each in kind.attributes
+        if each.value in {"text", "text or int"} and each.name != "name"
+    ]
 
 
 @lru_cache(maxsize=64)
@@ -77,13 +93,24 @@ def _layout(kind: str) -> _Layout:
     parents = tuple(
         (field.name, -1 if field.many else place(f"{field.name}_id")) for field in each.parents
     )
+    long = _texts_of(each)
     return _Layout(
-        tuple(columns), attributes, numbers, quantities, arrays, parents, _HEAD + len(columns)
+        tuple(columns),
+        attributes,
+        numbers,
+        quantities,
+        arrays,
+        parents,
+        _HEAD + len(columns),
+        tuple(at for name, at in attributes if name in long),
     )
 
 
 def statement(rows: Rows) -> Select[Any]:
-    """Select all that a record needs of its own row, without conditions."""
+    """Select all that a record needs of its own row, without conditions.
+
+    Long texts are cut: :func:`records_of` reads them when it is known how long all are together.
+    """
     return _statement(rows.kind.name, rows.table, rows.is_present)
 
 
@@ -98,6 +125,7 @@ def _statement(name: str, table: FromClause, is_present: bool) -> Select[Any]:
     present = table if is_present else holder
     if is_present or not kind.rights_from:
         recording = present.c.recording_id
+    long = _texts_of(kind)
     columns: list[ColumnElement[Any]] = [
         *(table.c[each] for each in ("id", "guid", "date_created", "last_modified")),
         holder.c.owner_id,
@@ -105,11 +133,21 @@ def _statement(name: str, table: FromClause, is_present: bool) -> Select[Any]:
         holder.c.safety_level,
         state.label("state"),
         recording.label("recording"),
-        *(table.c[each] for each in _layout(name).columns),
+        *(_column(table, each, cut=each in long) for each in _layout(name).columns),
     ]
     if name == "datafile":
         columns += [present.c[each] for each in FACTS]
     return select(*columns).select_from(source)
+
+
+def _column(table: FromClause, name: str, *, cut: bool) -> ColumnElement[Any]:
+    """Give a column, or the beginning of its text."""
+    column: ColumnElement[Any] = table.c[name]
+    if not cut:
+        return column
+    # figures that never change are part of the statement
+    start, length = literal_column("1"), literal_column(str(_SHORT + 1))
+    return func.substr(column, start, length, type_=Text()).label(name)
 
 
 def _holder(
@@ -134,10 +172,27 @@ def _holder(
 class _Beside:
     """What is read beside the rows of a page, by id."""
 
-    many: Mapping[str, Mapping[int, list[int]]] = field(default_factory=dict)
-    children: Mapping[int, dict[str, tuple[int, ...]]] = field(default_factory=dict)
-    metadata: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    shares: Mapping[int, dict[str, int]] = field(default_factory=dict)
+    many: dict[str, dict[int, list[int]]] = field(default_factory=dict)
+    children: dict[int, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+    metadata: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    shares: dict[int, dict[str, int]] = field(default_factory=dict)
+    texts: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Part:
+    """One relation that is read beside the rows: ids (or levels) of others by id.
+
+    Attributes
+    ----------
+    query : Select
+        Selects the object, the other one's id or a level, and a name or null.
+    found : dict
+        What came of it.
+    """
+
+    query: Select[Any]
+    found: dict[int, list[Any]] = field(default_factory=lambda: defaultdict(list))
 
 
 def records_of(
@@ -166,17 +221,19 @@ def records_of(
     -------
     tuple of Record
         The objects.
+
+    Raises
+    ------
+    ServiceError
+        ``too_large``: they have more than ``MOST_LINKS`` relations or ``MOST_TEXT`` characters.
     """
     if not rows:
         return ()
-    ids = [row[0] for row in rows]
-    beside = _Beside(_many_parents(connection, snapshot, kind, ids))
-    if detail.children:
-        beside.children = _children(connection, snapshot, kind, ids)
-    if detail.metadata:
-        beside.metadata = _metadata(connection, snapshot, kind, ids)
-    if detail.shares:
-        beside.shares = _shares(connection, snapshot, kind, rows)
+    beside = _read_beside(connection, snapshot, kind, rows, detail)
+    texts = _layout(kind.name).texts
+    long = [row[0] for row in rows if any(len(row[at] or "") > _SHORT for at in texts)]
+    if long:
+        beside.texts = _whole_texts(connection, snapshot, kind, long)
     return tuple(_record(kind, row, beside) for row in rows)
 
 
@@ -185,6 +242,8 @@ def _record(kind: ObjectType, row: Sequence[Any], beside: _Beside) -> Record:
     layout = _layout(kind.name)
     number = row[0]
     attributes = {name: row[at] for name, at in layout.attributes}
+    if number in beside.texts:
+        attributes |= beside.texts[number]
     for name, at in layout.numbers_as_text:
         if row[at]:
             attributes[name] = int(attributes[name])
@@ -208,7 +267,7 @@ def _record(kind: ObjectType, row: Sequence[Any], beside: _Beside) -> Record:
             for name, at in layout.arrays
         },
         {
-            name: row[at] if at >= 0 else tuple(beside.many[name].get(number, ()))
+            name: row[at] if at >= 0 else tuple(sorted(beside.many[name].get(number, ())))
             for name, at in layout.parents
         },
         beside.children.get(number),
@@ -219,102 +278,150 @@ def _record(kind: ObjectType, row: Sequence[Any], beside: _Beside) -> Record:
     )
 
 
+def _read_beside(
+    connection: Connection,
+    snapshot: Snapshot,
+    kind: ObjectType,
+    rows: Sequence[Sequence[Any]],
+    detail: Detail,
+) -> _Beside:
+    """Read all relations of a page in one statement, and no more than an answer may have."""
+    ids = [row[0] for row in rows]
+    beside = _Beside()
+    many = _many_parents(snapshot, kind, ids)
+    children = _children(snapshot, kind, ids) if detail.children else []
+    metadata = _metadata(snapshot, kind, ids) if detail.metadata else None
+    shares = _shares(snapshot, kind, rows) if detail.shares else None
+    parts = [part for _, part in (*many, *children)]
+    parts += [part for part in (metadata, shares) if part is not None]
+    _read_parts(connection, parts)
+    beside.many = {name: part.found for name, part in many}
+    if detail.children:
+        beside.children = _by_type(kind, ids, children)
+    if metadata is not None:
+        seen = _seen_values(connection, snapshot, metadata.found)
+        beside.metadata = {
+            number: tuple(sorted(seen.intersection(metadata.found.get(number, ()))))
+            for number in ids
+        }
+    elif detail.metadata:
+        beside.metadata = dict.fromkeys(ids, ())
+    if shares is not None:
+        beside.shares = {number: dict(sorted(found)) for number, found in shares.found.items()}
+    return beside
+
+
+def _read_parts(connection: Connection, parts: Sequence[_Part]) -> None:
+    """Read relations; the number of the part stands before each row."""
+    if not parts:
+        return
+    numbered = [
+        part.query.add_columns(literal_column(str(place))) for place, part in enumerate(parts)
+    ]
+    query = (union_all(*numbered) if len(numbered) > 1 else numbered[0]).limit(MOST_LINKS + 1)
+    count = 0
+    for number, other, name, place in connection.execute(query):
+        parts[place].found[number].append(other if name is None else (name, other))
+        count += 1
+    check_links(count)
+
+
 def _many_parents(
-    connection: Connection, snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]
-) -> dict[str, Mapping[int, list[int]]]:
-    """Read relations to several parents: ids by object, by name of the field."""
-    result: dict[str, Mapping[int, list[int]]] = {}
+    snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]
+) -> list[tuple[str, _Part]]:
+    """Select relations to several parents, by name of the field."""
+    parts = []
     for parent in kind.parents:
-        if not parent.many:
-            continue
-        links, holds = snapshot.links(kind, parent)
-        own, above = links.c[f"{kind.name}_id"], links.c[f"{parent.name}_id"]
-        query = select(own, above).where(among(own, ids), holds).order_by(above)
-        found: dict[int, list[int]] = defaultdict(list)
-        for number, other in connection.execute(query):
-            found[number].append(other)
-        result[parent.name] = found
-    return result
+        if parent.many:
+            links, holds = snapshot.links(kind, parent)
+            own, above = links.c[f"{kind.name}_id"], links.c[f"{parent.name}_id"]
+            query = select(own, above, _NAMELESS).where(among(own, ids), holds)
+            parts.append((parent.name, _Part(query)))
+    return parts
 
 
-def _children(
-    connection: Connection, snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]
-) -> dict[int, dict[str, tuple[int, ...]]]:
-    """Read the children of all types in one statement."""
-    result: dict[int, dict[str, list[int]]] = {
-        number: {child.name: [] for child, _ in kind.children} for number in ids
-    }
+def _children(snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]) -> list[tuple[str, _Part]]:
+    """Select the children of all types, by type."""
     parts = []
     for child, parent in kind.children:
         rows = snapshot.rows(child)
         seen = rows.alive & snapshot.visible(rows)
+        source: FromClause = rows.table
         if parent.many:
             links, holds = snapshot.links(child, parent)
             above = links.c[f"{parent.name}_id"]
-            source: FromClause = rows.table.join(
-                links, links.c[f"{child.name}_id"] == rows.column("id")
-            )
+            source = source.join(links, links.c[f"{child.name}_id"] == rows.column("id"))
             seen = seen & holds
         else:
-            above, source = rows.table.c[f"{parent.name}_id"], rows.table
-        part = select(literal(child.name), above, rows.column("id").label("child_id"))
-        parts.append(part.select_from(source).where(among(above, ids), seen))
-    if parts:
-        # one type lies in one part, so that sorting what arrives costs less than ORDER BY
-        for name, number, found in connection.execute(union_all(*parts)):
-            result[number][name].append(found)
-    return {
-        number: {name: tuple(sorted(found)) for name, found in lists.items()}
-        for number, lists in result.items()
+            above = rows.table.c[f"{parent.name}_id"]
+        query = select(above, rows.column("id"), _NAMELESS).select_from(source)
+        parts.append((child.name, _Part(query.where(among(above, ids), seen))))
+    return parts
+
+
+def _by_type(
+    kind: ObjectType, ids: Sequence[int], children: Sequence[tuple[str, _Part]]
+) -> dict[int, dict[str, tuple[int, ...]]]:
+    """Give the children of each object by type."""
+    result: dict[int, dict[str, tuple[int, ...]]] = {
+        number: {child.name: () for child, _ in kind.children} for number in ids
     }
+    for name, part in children:
+        for number, found in part.found.items():
+            result[number][name] = tuple(sorted((*result[number][name], *found)))
+    return result
 
 
-def _metadata(
-    connection: Connection, snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]
-) -> dict[int, tuple[int, ...]]:
-    """Read the values that objects are annotated with, those that may be seen."""
+def _metadata(snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]) -> _Part | None:
+    """Select the values that objects are annotated with; None: they cannot be."""
     if kind.category == "metadata":
-        return dict.fromkeys(ids, ())
+        return None
     taggings, holds = snapshot.taggings()
-    query = (
-        select(taggings.c.object_id, taggings.c.value_id)
-        .where(taggings.c.type == kind.name, among(taggings.c.object_id, ids), holds)
-        .order_by(taggings.c.value_id)
-    )
-    pairs = connection.execute(query).all()
-    seen = _seen_values(connection, snapshot, {value for _, value in pairs})
-    result: dict[int, list[int]] = {number: [] for number in ids}
-    for number, value in pairs:
-        if value in seen:
-            result[number].append(value)
-    return {number: tuple(found) for number, found in result.items()}
+    query = select(taggings.c.object_id, taggings.c.value_id, _NAMELESS)
+    return _Part(query.where(taggings.c.type == kind.name, among(taggings.c.object_id, ids), holds))
 
 
-def _seen_values(connection: Connection, snapshot: Snapshot, values: set[int]) -> set[int]:
+def _seen_values(
+    connection: Connection, snapshot: Snapshot, tags: Mapping[int, Sequence[int]]
+) -> set[int]:
     """Keep the values that may be seen."""
     seen: set[int] = set()
-    for part in chunks(values):
+    for part in chunks({value for found in tags.values() for value in found}):
         rows = snapshot.rows("value")
         here = among(rows.column("id"), part) & rows.alive & snapshot.visible(rows)
         seen |= set(connection.execute(select(rows.column("id")).where(here)).scalars())
     return seen
 
 
-def _shares(
-    connection: Connection, snapshot: Snapshot, kind: ObjectType, rows: Sequence[Sequence[Any]]
-) -> dict[int, dict[str, int]]:
-    """Read with whom objects are shared, for their owner and for administrators."""
+def _shares(snapshot: Snapshot, kind: ObjectType, rows: Sequence[Sequence[Any]]) -> _Part | None:
+    """Select with whom objects are shared, for their owner and for administrators."""
     principal = snapshot.principal
     ids = [row[0] for row in rows if principal.is_admin or row[_OWNER] == principal.user_id]
     if not ids or kind.rights_from:
-        return {}
-    query = (
-        select(SHARES.c.object_id, USER.c.name, SHARES.c.level)
-        .join_from(SHARES, USER, USER.c.id == SHARES.c.user_id)
-        .where(SHARES.c.type == kind.name, among(SHARES.c.object_id, ids))
-        .order_by(USER.c.name)
+        return None
+    query = select(SHARES.c.object_id, SHARES.c.level, USER.c.name).join_from(
+        SHARES, USER, USER.c.id == SHARES.c.user_id
     )
-    result: dict[int, dict[str, int]] = defaultdict(dict)
-    for number, name, level in connection.execute(query):
-        result[number][name] = level
+    return _Part(query.where(SHARES.c.type == kind.name, among(SHARES.c.object_id, ids)))
+
+
+def _whole_texts(
+    connection: Connection, snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]
+) -> dict[int, dict[str, Any]]:
+    """Read texts as a whole, unless they are too long together."""
+    rows = snapshot.rows(kind)
+    names = _texts_of(kind)
+    result: dict[int, dict[str, Any]] = {}
+    left = MOST_TEXT
+    for part in chunks(ids):
+        here = among(rows.column("id"), part) & rows.alive
+        length = sum(
+            (func.coalesce(func.length(rows.column(name)), 0) for name in names), literal(0)
+        )
+        left -= int(connection.execute(select(func.sum(length)).where(here)).scalar() or 0)
+        if left < 0:
+            raise too_much_text()
+        query = select(rows.column("id"), *(rows.column(name) for name in names)).where(here)
+        for number, *texts in connection.execute(query):
+            result[number] = dict(zip(names, texts, strict=True))
     return result

@@ -14,20 +14,24 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Double,
+    Text,
     and_,
     false,
+    func,
     literal,
     or_,
     select,
 )
 
 from ephyrus.service.catalog.paths import plain_column
+from ephyrus.service.catalog.query import LONGEST_CURSOR
 from ephyrus.service.catalog.snapshots import Rows, Snapshot
 from ephyrus.service.errors import ServiceError
 
 __all__ = ["Key", "behind", "cursor", "ordering"]
 
 _MOST_STEPS = 5
+_LONGEST_TEXT = 500  # characters of one text in a cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,12 @@ class Key:
     column: ColumnElement[Any]
     descending: bool
     may_be_null: bool = True
+
+    def shown(self) -> ColumnElement[Any]:
+        """Give what is selected of it for the cursor: no more than a cursor may hold."""
+        if self.column.type.python_type is not str:
+            return self.column
+        return func.substr(self.column, 1, _LONGEST_TEXT + 1, type_=Text())
 
     def clause(self) -> ColumnElement[Any]:
         """Give the element of ``ORDER BY``."""
@@ -115,7 +125,7 @@ def _holder(rows: Rows, name: str) -> ColumnElement[Any] | None:
     return rows.column(column)
 
 
-def cursor(keys: Sequence[Key], values: Sequence[Any]) -> str:
+def cursor(keys: Sequence[Key], values: Sequence[Any]) -> str | None:
     """Write down where a page ends.
 
     Parameters
@@ -127,12 +137,18 @@ def cursor(keys: Sequence[Key], values: Sequence[Any]) -> str:
 
     Returns
     -------
-    str
-        Text that a client sends back as it is.
+    str or None
+        Text that a client sends back as it is. None: a text is too long for an address, and the
+        list is continued with an offset.
     """
+    if any(isinstance(value, str) and len(value) > _LONGEST_TEXT for value in values):
+        return None
     plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
-    text = json.dumps([[key.name for key in keys], plain], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    text = json.dumps(
+        [[key.name for key in keys], plain], separators=(",", ":"), ensure_ascii=False
+    )
+    made = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return made if len(made) <= LONGEST_CURSOR else None
 
 
 def behind(keys: Sequence[Key], text: str) -> ColumnElement[bool]:

@@ -13,10 +13,13 @@ from ephyrus.service.catalog.values import end_of_second
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.partial.params import OBJECT_NAMES
 
-__all__ = ["MOST_RESULTS", "OTHER_PARAMETERS", "ListQuery", "parse_at_time"]
+__all__ = ["LONGEST_CURSOR", "MOST_RESULTS", "OTHER_PARAMETERS", "ListQuery", "parse_at_time"]
 
 MOST_RESULTS = 1000
 """Most objects of one page."""
+
+LONGEST_CURSOR = 8000
+"""Most characters of a cursor."""
 
 DEFAULT_RESULTS = 100
 _MOST_OFFSET = 2**62
@@ -200,11 +203,15 @@ def _flag(key: str, text: str) -> bool:
     return text in {"1", "true"}
 
 
-def _text(key: str, text: str) -> str:
-    """Read words of limited length."""
-    if len(text) > 500:
-        raise _wrong(key, "is longer than 500 characters")
-    return text
+def _text(most: int) -> Callable[[str, str], str]:
+    """Make a reader of text of limited length."""
+
+    def read(key: str, text: str) -> str:
+        if len(text) > most:
+            raise _wrong(key, f"is longer than {most} characters")
+        return text
+
+    return read
 
 
 def parse_at_time(text: str, *, key: str = "at_time") -> datetime:
@@ -240,8 +247,8 @@ _READ: Mapping[str, Callable[[str, str], Any]] = {
     "offset": _whole(0, _MOST_OFFSET),
     "max_results": _whole(0, MOST_RESULTS, cut=True),
     "order_by": _names,
-    "cursor": _text,
-    "search": _text,
+    "cursor": _text(LONGEST_CURSOR),
+    "search": _text(500),
     "at_time": lambda key, text: parse_at_time(text, key=key),
     "groups_of": _whole(1, 10**9),
     "spacing": _whole(0, 10**9),

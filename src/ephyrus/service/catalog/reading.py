@@ -12,6 +12,13 @@ from sqlalchemy import select as sql_select
 
 from ephyrus.service.catalog import rights
 from ephyrus.service.catalog.driving import Drive
+from ephyrus.service.catalog.limits import (
+    MOST_IN_TREE,
+    MOST_TEXT,
+    length_of_texts,
+    too_large,
+    too_much_text,
+)
 from ephyrus.service.catalog.loading import chunks, records_of, statement
 from ephyrus.service.catalog.ordering import Key, behind, cursor, ordering
 from ephyrus.service.catalog.query import ListQuery
@@ -108,9 +115,15 @@ def get_many(
     -------
     dict of int to Record
         Objects by id.
+
+    Raises
+    ------
+    ServiceError
+        ``too_large``: they have more relations or text than an answer may show.
     """
     snapshot = Snapshot.of(connection, principal, at_time)
     result: dict[int, Record] = {}
+    length = 0
     for ids in chunks(dict.fromkeys(numbers)):
         rows = snapshot.rows(kind)
         query = statement(rows).where(
@@ -119,6 +132,9 @@ def get_many(
         found = connection.execute(query).all()
         for record in records_of(connection, snapshot, rows.kind, found, detail):
             result[record.id] = record
+            length += length_of_texts(record.attributes)
+        if length > MOST_TEXT:
+            raise too_much_text()
     return result
 
 
@@ -211,7 +227,7 @@ def _rows(
     rows = snapshot.rows(kind)
     keys = ordering(snapshot, rows, order_by)
     base = statement(rows)
-    query = base.add_columns(*(key.column for key in keys[:-1])).where(
+    query = base.add_columns(*(key.shown() for key in keys[:-1])).where(
         rows.column("id").in_(chosen)
     )
     if not rows.is_present:
@@ -258,17 +274,34 @@ def _total(
 
 
 def select_ids(
-    connection: Connection, principal: Principal, kind: str, query: ListQuery
+    connection: Connection,
+    principal: Principal,
+    kind: str,
+    query: ListQuery,
+    *,
+    most: int = MOST_IN_TREE,
 ) -> list[int]:
     """Give the ids of all objects that filters select and that may be read, in ascending order.
 
     Offset, order and size of pages are disregarded.
+
+    Raises
+    ------
+    ServiceError
+        ``too_large``: there are more than `most`.
     """
     snapshot = Snapshot.of(connection, principal, query.at_time)
     rows = snapshot.rows(kind)
     where = conditions(connection, snapshot, rows, query, Drive(connection, rows))
     chosen = sql_select(rows.column("id")).where(*where).order_by(rows.column("id"))
-    return list(connection.execute(chosen).scalars())
+    found = list(connection.execute(chosen.limit(most + 1)).scalars())
+    if len(found) > most:
+        raise too_large(
+            f"The filters select more than {most} objects; nothing was changed. Narrow the "
+            "selection and take its parts one after the other.",
+            most,
+        )
+    return found
 
 
 def owner_of_array(

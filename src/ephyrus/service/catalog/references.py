@@ -102,13 +102,14 @@ def _check_no_circle(
 ) -> None:
     """Check that no object comes to lie below itself."""
     for target in above:
-        for number in ids:
-            if tree.is_below(connection, kind.name, target, number):
-                raise ServiceError(
-                    "data_inconsistency",
-                    f"{field!r}: the {kind.name} {number} cannot lie below itself.",
-                    details=field,
-                )
+        over = tree.ancestors(connection, kind.name, target)
+        number = next((number for number in ids if number in over), None)
+        if number is not None:
+            raise ServiceError(
+                "data_inconsistency",
+                f"{field!r}: the {kind.name} {number} cannot lie below itself.",
+                details=field,
+            )
 
 
 def _check_arrays(

@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
 from ephyrus.service.accounts import groups, users
 from ephyrus.service.accounts.tables import GROUP
+from ephyrus.service.catalog.limits import check_product, few
 from ephyrus.service.catalog.loading import chunks
+from ephyrus.service.catalog.storing import insert_rows
 from ephyrus.service.db.schema import DELETED, SHARES, TABLES
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.principals import Principal
@@ -20,6 +22,7 @@ from ephyrus.service.types import TYPES
 __all__ = ["Wanted", "apply", "differing", "inherit", "others", "read_wanted"]
 
 _NAMES = {"reader": 1, "collaborator": 2, "1": 1, "2": 2}
+_FIELDS = {"user_id": "shared_with", "group_id": "shared_with_groups"}
 _WRITE = 2
 
 
@@ -53,8 +56,8 @@ def read_wanted(connection: Connection, document: Mapping[str, Any]) -> Wanted:
     if unknown:
         raise ServiceError(
             "post_data_invalid",
-            f"Unknown: {', '.join(unknown)}; give safety_level, shared_with or shared_with_groups.",
-            details=", ".join(unknown),
+            f"Unknown: {few(unknown)}; give safety_level, shared_with or shared_with_groups.",
+            details=few(unknown),
         )
     safety = _read_safety_level(document.get("safety_level"))
     return Wanted(safety, _read_shares(connection, document))
@@ -100,7 +103,8 @@ def _level_of(name: str, value: object) -> int:
     if found is None:
         raise ServiceError(
             "bad_parameter",
-            f'{name!r}: a level must be 1 ("reader") or 2 ("collaborator"), not {value!r}.',
+            f'{name!r}: a level must be 1 ("reader") or 2 ("collaborator"), not '
+            f"{str(value)[:60]!r}.",
             details=name,
         )
     return found
@@ -134,6 +138,8 @@ def _shares_of(kind: str, ids: Collection[int], column: str) -> ColumnElement[bo
 
 def apply(connection: Connection, kind: str, ids: Collection[int], wanted: Wanted) -> None:
     """Set safety level and shares of objects of one type."""
+    for column, levels in wanted.shares.items():
+        check_product(_FIELDS[column], len(ids), len(levels))
     for part in chunks(ids):
         if wanted.safety_level is not None:
             table = TABLES[kind]
@@ -142,13 +148,19 @@ def apply(connection: Connection, kind: str, ids: Collection[int], wanted: Wante
             )
         for column, levels in wanted.shares.items():
             connection.execute(delete(SHARES).where(_shares_of(kind, part, column)))
-            rows = [
-                {"type": kind, "object_id": number, column: who, "level": each}
-                for number in part
-                for who, each in levels.items()
-            ]
-            if rows:
-                connection.execute(insert(SHARES), rows)
+            _insert_shares(connection, kind, part, column, levels)
+
+
+def _insert_shares(
+    connection: Connection, kind: str, ids: Collection[int], column: str, levels: Mapping[int, int]
+) -> None:
+    """Share objects of one type with users, or with groups."""
+    rows = (
+        {"type": kind, "object_id": number, column: who, "level": each}
+        for number in ids
+        for who, each in levels.items()
+    )
+    insert_rows(connection, SHARES, rows)
 
 
 def _of_link() -> ColumnElement[bool]:
@@ -162,13 +174,12 @@ def inherit(connection: Connection, source: tuple[str, int], kind: str, ids: lis
     query = select(SHARES.c.user_id, SHARES.c.group_id, SHARES.c.level).where(
         SHARES.c.type == source[0], SHARES.c.object_id == source[1]
     )
-    rows = [
+    rows = (
         {"type": kind, "object_id": number, "user_id": user, "group_id": group, "level": each}
-        for user, group, each in connection.execute(query)
+        for user, group, each in connection.execute(query).all()
         for number in ids
-    ]
-    if rows:
-        connection.execute(insert(SHARES), rows)
+    )
+    insert_rows(connection, SHARES, rows)
 
 
 def others(connection: Connection, principal: Principal, targets: Mapping[str, set[int]]) -> bool:

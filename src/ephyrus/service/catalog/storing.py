@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Table,
     bindparam,
     func,
     insert,
@@ -19,6 +21,7 @@ from sqlalchemy import (
 )
 
 from ephyrus.service.catalog.guid import guid_of
+from ephyrus.service.catalog.limits import BATCH
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.db.engine import moment
 from ephyrus.service.db.schema import LINKS, TABLES, TAGGINGS, VERSIONS
@@ -30,12 +33,14 @@ __all__ = [
     "attribute_columns",
     "close_versions",
     "empty_row",
+    "insert_rows",
     "open_versions",
     "quantity_columns",
     "record",
     "rows_of",
 ]
 
+_ROWS = 2000  # rows that are inserted at a time
 _EXACT = 2**53  # whole numbers below are kept exactly by a double
 
 
@@ -110,15 +115,21 @@ def rows_of(connection: Connection, kind: str, ids: Iterable[int]) -> dict[int, 
 
 
 def add_links(
-    connection: Connection, kind: str, parent: str, pairs: Sequence[tuple[int, int]]
+    connection: Connection, kind: str, parent: str, pairs: Iterable[tuple[int, int]]
 ) -> None:
     """Add relations (object, parent) to several parents."""
     now = moment(connection)
-    rows = [
+    rows = (
         {f"{kind}_id": number, f"{parent}_id": above, "starts_at": now} for number, above in pairs
-    ]
-    if rows:
-        connection.execute(insert(LINKS[kind, parent]), rows)
+    )
+    insert_rows(connection, LINKS[kind, parent], rows)
+
+
+def insert_rows(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Insert rows, of which some thousand are in memory at a time."""
+    given = iter(rows)
+    while part := list(islice(given, _ROWS)):
+        connection.execute(insert(table), part)
 
 
 def open_versions(
@@ -173,9 +184,10 @@ def record(
     """
     changed: set[int] = set()
     for names, numbers in changes.items():
-        ids = list(numbers)
-        fresh = _new_guids(connection, kind, ids)
-        if fresh:
+        for ids in chunks(numbers, BATCH):
+            fresh = _new_guids(connection, kind, ids)
+            if not fresh:
+                continue
             _set_guids(connection, kind, fresh)
             close_versions(connection, kind, fresh)
             open_versions(connection, kind, fresh, user_id, names)

@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
+from ephyrus.service.catalog.limits import MOST_IN_TREE, check_tree
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.db.schema import DELETED, LINKS, TABLES
 from ephyrus.service.types import TYPES, ObjectType, Parent
 
-__all__ = ["descendants", "is_below", "owned"]
+__all__ = ["ancestors", "descendants", "owned"]
 
 Ids = dict[str, set[int]]
 
@@ -35,12 +36,18 @@ def descendants(
     -------
     dict of str to set of int
         Ids by type.
+
+    Raises
+    ------
+    ServiceError
+        ``too_large``: there are more than ``MOST_IN_TREE``.
     """
     found: Ids = defaultdict(set)
     frontier: Mapping[str, set[int]] = roots
     while frontier:
         for kind, ids in frontier.items():
             found[kind] |= ids
+        check_tree(sum(map(len, found.values())))
         following: Ids = defaultdict(set)
         for kind, ids in frontier.items():
             for child, parent in TYPES[kind].children:
@@ -55,12 +62,18 @@ def owned(connection: Connection, roots: Mapping[str, set[int]]) -> Ids:
 
     What has several parents by a relation of that kind stays as long as one of all its owning
     parents stays.
+
+    Raises
+    ------
+    ServiceError
+        ``too_large``: there are more than ``MOST_IN_TREE``.
     """
     found: Ids = defaultdict(set)
     frontier: Mapping[str, set[int]] = roots
     while frontier:
         for kind, ids in frontier.items():
             found[kind] |= ids
+        check_tree(sum(map(len, found.values())))
         following: Ids = defaultdict(set)
         for kind in list(found):
             ids = found[kind] if _is_shared(kind) else frontier.get(kind, set())
@@ -75,19 +88,17 @@ def owned(connection: Connection, roots: Mapping[str, set[int]]) -> Ids:
     return dict(found)
 
 
-def is_below(connection: Connection, kind: str, number: int, above: int) -> bool:
-    """Tell whether an object is, or lies below, another one of the same type."""
+def ancestors(connection: Connection, kind: str, number: int) -> set[int]:
+    """Find all objects of the same type that an object lies below, with the object itself."""
     table = TABLES[kind]
     same = next(parent for parent in TYPES[kind].parents if parent.type == kind)
     seen: set[int] = set()
     here: int | None = number
     while here is not None and here not in seen:
-        if here == above:
-            return True
         seen.add(here)
         query = select(table.c[f"{same.name}_id"]).where(table.c.id == here)
         here = connection.execute(query).scalar()
-    return False
+    return seen
 
 
 def _is_shared(kind: str) -> bool:
@@ -104,7 +115,8 @@ def _new(following: Mapping[str, set[int]], found: Ids) -> Ids:
 def _below(
     connection: Connection, child: ObjectType, parent: Parent, ids: set[int]
 ) -> Iterator[int]:
-    """Find the children of one relation that exist."""
+    """Find the children of one relation that exist, as many as one request may concern."""
+    count = 0
     for part in chunks(ids):
         table = TABLES[child.name]
         query: Select[Any] = select(table.c.id).where(table.c.current_state != DELETED)
@@ -116,7 +128,10 @@ def _below(
             query = query.where(table.c.id.in_(linked))
         else:
             query = query.where(table.c[f"{parent.name}_id"].in_(part))
-        yield from connection.execute(query).scalars()
+        for number in connection.execute(query.limit(MOST_IN_TREE + 1)).scalars():
+            count += 1
+            yield number
+        check_tree(count)
 
 
 def _held(connection: Connection, child: ObjectType, ids: set[int], gone: Ids) -> set[int]:

@@ -14,6 +14,7 @@ from ephyrus.service.catalog import annotation, copying, rights, sharing
 from ephyrus.service.catalog.facts import log_operation, set_facts
 from ephyrus.service.catalog.fields import Change, flatten, read_change
 from ephyrus.service.catalog.guid import guid_of
+from ephyrus.service.catalog.limits import BATCH, MOST_CHANGED, MOST_IN_TREE, check_product
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.catalog.query import ListQuery
 from ephyrus.service.catalog.reading import get, select_ids
@@ -274,24 +275,35 @@ def bulk_update(
     ------
     ServiceError
         ``wrong_params``: ``at_time`` cannot be changed. ``not_authorized``; the body is wrong.
+        ``too_large``: there are more than ``MOST_CHANGED``.
+
+    Notes
+    -----
+    Rows are read and written a few hundred at a time, all in the one transaction.
     """
     _user(principal)
     change = read_change(TYPES[kind], document, is_new=False, style=id_style(connection))
-    ids = editable_ids(connection, principal, kind, query, skip=skip)
+    ids = editable_ids(connection, principal, kind, query, skip=skip, most=MOST_CHANGED)
     check_references(connection, principal, TYPES[kind], change, ids)
     changed = _apply(connection, principal, TYPES[kind], ids, change, append, cascade)
     return tuple(sorted(changed))
 
 
 def editable_ids(
-    connection: Connection, principal: Principal, kind: str, query: ListQuery, *, skip: bool
+    connection: Connection,
+    principal: Principal,
+    kind: str,
+    query: ListQuery,
+    *,
+    skip: bool,
+    most: int = MOST_IN_TREE,
 ) -> list[int]:
     """Select objects that are to be written."""
     if query.at_time is not None:
         raise ServiceError(
             "wrong_params", "What was cannot be changed: leave at_time away.", details="at_time"
         )
-    ids = select_ids(connection, principal, kind, query)
+    ids = select_ids(connection, principal, kind, query, most=most)
     found = rights.levels(connection, principal, kind, ids)
     closed = [number for number in ids if found[number] < rights.WRITE]
     if closed and not skip:
@@ -314,6 +326,28 @@ def _apply(
 ) -> set[int]:
     """Change objects that may be edited; give those that differ from what they were."""
     _check_free(connection, kind, ids, change)
+    for name, parents in change.links.items():
+        check_product(name, len(ids), len(parents))
+    changed: set[int] = set()
+    for part in chunks(ids, BATCH) if change.names else ():
+        changed |= _apply_some(connection, principal, kind, part, change)
+    if change.metadata is not None:
+        changed |= annotation.annotate_changed(
+            connection, principal, kind.name, ids, change.metadata, append=append, cascade=cascade
+        )
+    if change.rights:
+        changed |= rights.set_many(connection, principal, kind.name, ids, change.rights)
+    return changed
+
+
+def _apply_some(
+    connection: Connection,
+    principal: Principal,
+    kind: ObjectType,
+    ids: Sequence[int],
+    change: Change,
+) -> set[int]:
+    """Change columns and relations of a few objects; give those that differ from what they were."""
     names: dict[int, set[str]] = defaultdict(set)
     before = rows_of(connection, kind.name, ids)
     _apply_columns(connection, kind, before, change, names)
@@ -323,14 +357,7 @@ def _apply(
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, each in names.items():
         groups[tuple(sorted(each))].append(number)
-    changed = record(connection, kind.name, groups, principal.user_id)
-    if change.metadata is not None:
-        changed |= annotation.annotate_changed(
-            connection, principal, kind.name, ids, change.metadata, append=append, cascade=cascade
-        )
-    if change.rights:
-        changed |= rights.set_many(connection, principal, kind.name, ids, change.rights)
-    return changed
+    return record(connection, kind.name, groups, principal.user_id)
 
 
 def _check_free(
@@ -390,18 +417,20 @@ def _apply_links(
     table = LINKS[kind.name, name]
     own, above = table.c[f"{kind.name}_id"], table.c[f"{name}_id"]
     present: dict[int, set[int]] = {number: set() for number in ids}
+    wanted = set(parents)
     ended: list[int] = []
     changed: set[int] = set()
     for part in chunks(ids):
         query = select(table.c.link_id, own, above).where(own.in_(part), table.c.ends_at.is_(None))
         for link, number, other in connection.execute(query):
             present[number].add(other)
-            if other not in parents:
+            if other not in wanted:
                 ended.append(link)
                 changed.add(number)
     for part in chunks(ended):
         here = table.c.link_id.in_(part)
         connection.execute(sql_update(table).where(here).values(ends_at=moment(connection)))
-    added = [(number, other) for number in ids for other in parents if other not in present[number]]
+    lacking = {number: wanted - found for number, found in present.items()}
+    added = ((number, other) for number, each in lacking.items() for other in sorted(each))
     add_links(connection, kind.name, name, added)
-    return changed | {number for number, _ in added}
+    return changed | {number for number, each in lacking.items() if each}

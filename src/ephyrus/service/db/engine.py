@@ -244,5 +244,10 @@ def _postgres_engine(url: Any, settings: Settings) -> Engine:
         connect_args={
             "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
             "connect_timeout": 10,
+            # a server that is out of reach is noticed after some seconds, not after hours
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
         },
     )

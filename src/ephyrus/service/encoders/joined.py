@@ -30,6 +30,10 @@ def multipart(items: Iterable[tuple[Mapping[str, str], Body]], boundary: str) ->
     boundary : str
         What stands between them; it must not occur in any of them.
     """
+    return _gathered(_parts(items, boundary))
+
+
+def _parts(items: Iterable[tuple[Mapping[str, str], Body]], boundary: str) -> Iterator[Buffer]:
     for headers, body in items:
         lines = {"Content-Type": body.media_type, **headers, **body.headers}
         if body.length is not None:
@@ -39,6 +43,19 @@ def multipart(items: Iterable[tuple[Mapping[str, str], Body]], boundary: str) ->
         yield from body.blocks()
         yield b"\r\n"
     yield f"--{boundary}--\r\n".encode("ascii")
+
+
+def _gathered(pieces: Iterator[Buffer]) -> Iterator[Buffer]:
+    """Join small pieces: each block that is sent costs something, however small it is."""
+    kept: list[Buffer] = []
+    size = 0
+    for piece in pieces:
+        if size and size + len(piece) > BATCH_BYTES:
+            yield b"".join(kept)
+            kept, size = [], 0
+        kept.append(piece)
+        size += len(piece)
+    yield b"".join(kept)
 
 
 def need_arrow() -> None:

@@ -264,7 +264,7 @@ def _executor(most: int, dask: str) -> tuple[Executor, Callable[[], Any]]:
     if not dask:
         pool = ThreadPoolExecutor(most, "ephyrus-job")
         return pool, lambda: pool.shutdown(wait=False, cancel_futures=True)
-    distributed = optional_module("distributed", "dask", "Handing background jobs to a cluster")
+    distributed = optional_module("distributed", "cluster", "Handing background jobs to a cluster")
     client = distributed.Client(dask, set_as_default=False)
     executor: Executor = client.get_executor(retries=0, pure=False)
     return executor, client.close

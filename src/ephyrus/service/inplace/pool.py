@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ephyrus.errors import EphyrusError
 from ephyrus.recording import Recording
 from ephyrus.service.arrays.recorded import Channels, RecordedArray, recorded_array
@@ -135,8 +138,9 @@ class RecordingPool:
         held, key = self.held(location), _key(location)
         found = held.arrays.get(key)
         if found is None:
-            read = _Checked(self, location, key)
-            found = held.arrays[key] = replace(held.array(key, location), _read=read)
+            read, inner = _Checked(self, location, key), held.array(key, location)
+            gather = None if inner.gather is None else read.gather
+            found = held.arrays[key] = replace(inner, _read=read, gather=gather)
         return found
 
     def held(self, location: Mapping[str, Any]) -> _Held:
@@ -224,10 +228,17 @@ class _Checked:
         self._pool, self._location, self._key = pool, location, key
 
     def __call__(self, start: int, stop: int, channels: Channels, scale: bool) -> Any:
+        return self._made(lambda array: array._read(start, stop, channels, scale))
+
+    def gather(self, starts: NDArray[np.int64], count: int, channels: Channels) -> Any:
+        """Read stored numbers from many places, and then look once."""
+        return self._made(lambda array: array.gather(starts, count, channels))  # type: ignore[misc]
+
+    def _made(self, read: Callable[[RecordedArray], Any]) -> Any:
         held = self._pool.held(self._location)
         recipe = held.recipe
         try:
-            values = held.array(self._key, self._location)._read(start, stop, channels, scale)
+            values = read(held.array(self._key, self._location))
         except ServiceError:
             raise
         except (EphyrusError, OSError, ValueError) as error:

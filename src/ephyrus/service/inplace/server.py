@@ -12,13 +12,12 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
-
-from ephyrus.service.connection import Connection
 
 __all__ = ["Server", "address_of", "environment_of", "is_loopback", "listening"]
 
@@ -122,7 +121,7 @@ class Server:
             proxy_headers=False,
             server_header=False,
             lifespan="on",
-            http=Connection,
+            http=_protocol(),
             ws="none",
             timeout_graceful_shutdown=stop_seconds,  # type: ignore[arg-type]  # not whole ones only
             **_patience(),
@@ -166,6 +165,15 @@ class _Workers(Multiprocess):
         super().terminate_all()
         for each in self.sockets:
             each.close()
+
+
+def _protocol() -> Any:
+    """Give the class of connections; where httptools is missing (PyPy), the server's own."""
+    if find_spec("httptools") is None:
+        return "auto"
+    from ephyrus.service.connection import Connection
+
+    return Connection
 
 
 def _patience() -> dict[str, Any]:

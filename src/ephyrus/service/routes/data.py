@@ -54,8 +54,7 @@ def _names_json(accept: str) -> bool:
     if "application/json" not in accept.lower():
         return False
     hdf5 = max(_weight(accept, "application/x-hdf"), _weight(accept, "application/x-hdf5"))
-    json = _weight(accept, "application/json")
-    return json > 0 and json >= hdf5
+    return _weight(accept, "application/json") > 0 and hdf5 == 0
 
 
 def _weight(accept: str, media_type: str) -> float:

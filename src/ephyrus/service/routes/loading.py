@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ephyrus.service.catalog import annotation, reading
+from ephyrus.service.catalog.limits import (
+    MOST_TEXT,
+    check_links,
+    check_pairs,
+    length_of_texts,
+    too_much_text,
+)
 from ephyrus.service.catalog.records import ArrayRow, Record
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.routes.envelope import Facts, present
@@ -106,6 +113,36 @@ def _extra(record: Record) -> int:
     return 40 * ids + sum(len(str(value)) for value in values)
 
 
+def _links_of(record: Record) -> int:
+    """Count the ids of other objects that are shown of one."""
+    children = sum(map(len, (record.children or {}).values()))
+    parents = sum(len(each) for each in record.parents.values() if isinstance(each, tuple))
+    return children + parents + len(record.metadata or ())
+
+
+@dataclass(slots=True)
+class _Sizes:
+    """What the objects of one answer add up to; each is checked as soon as it is read."""
+
+    links: int = 0
+    text: int = 0
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Count objects.
+
+        Raises
+        ------
+        ServiceError
+            ``too_large``.
+        """
+        for record in records:
+            self.links += _links_of(record)
+            self.text += length_of_texts(record.attributes)
+        check_links(self.links)
+        if self.text > MOST_TEXT:
+            raise too_much_text()
+
+
 def load_one(call: Call, kind: str, number: int, options: Options) -> Loaded:
     """Read one object with what belongs to it."""
     with call.service.database.reading() as conn:
@@ -130,6 +167,8 @@ def _load_below(conn: Connection, call: Call, loaded: Loaded, options: Options) 
     """Read all objects below the first one, level by level."""
     most = call.service.settings.cascade_objects
     level: Iterable[Record] = loaded.records
+    sizes = _Sizes()
+    sizes.add(loaded.records)
     for _ in range(_DEEPEST):
         wanted = _children_of(level, loaded.below)
         if not wanted:
@@ -139,14 +178,16 @@ def _load_below(conn: Connection, call: Call, loaded: Loaded, options: Options) 
         found: list[Record] = []
         for kind, ids in wanted.items():
             for first in range(0, len(ids), _AT_ONCE):
-                found += reading.get_many(
+                read = reading.get_many(
                     conn,
                     call.principal,
                     kind,
                     ids[first : first + _AT_ONCE],
                     at_time=options.at_time,
                     detail=options.detail,
-                ).values()
+                )
+                sizes.add(read.values())
+                found += read.values()
         loaded.below.update({(each.type, each.id): each for each in found})
         level = found
     raise ServiceError(
@@ -184,6 +225,7 @@ def _load_rest(conn: Connection, call: Call, loaded: Loaded, options: Options) -
         loaded.arrays = dict(reading.arrays_of(conn, sorted(arrays)))
     if options.shown.level != "full":
         return
+    check_pairs(sum(len(each.metadata or ()) for each in everything))
     by_type: dict[str, list[Record]] = {}
     for each in everything:
         by_type.setdefault(each.type, []).append(each)
