@@ -1,6 +1,7 @@
 # make run    the main job on a sample recording (make run FILE=path: on any recording)
 # make test   all tests            make lint   style, types, layers, spelling
 # make bench  speed as ratios      make docs   the documentation, in docs/_build
+#             (make bench-service: of the data service alone, over HTTP)
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ CONVERTED := $(OUT)/$(if $(filter $(OUT)/recording.vhdr,$(FILE)),converted.csv,c
 ONCE := $(shell test -t 0 && test -t 2 || echo --once)
 NAMESPACE_FILES := pyproject.toml src/ephyrus/_version.py
 
-.PHONY: run test lint bench docs peers clean
+.PHONY: run test lint bench bench-service docs peers clean
 
 run: $(VENV)/.run
 	@mkdir -p $(OUT)
@@ -34,6 +35,11 @@ lint: $(VENV)/.lint
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks $(ARGS)
+	$(if $(ARGS),,$(MAKE) bench-service)
+
+bench-service: $(VENV)/.test
+	$(BIN)/python -m benchmarks.service $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m benchmarks.service_load)
 
 peers: $(VENV)/.test $(VENV)/.peers
 	$(BIN)/python -m pytest -n 2 -m peers tests/peers $(ARGS)

@@ -229,8 +229,13 @@ def _load_rest(conn: Connection, call: Call, loaded: Loaded, options: Options) -
     by_type: dict[str, list[Record]] = {}
     for each in everything:
         by_type.setdefault(each.type, []).append(each)
+    length = 0
     for kind, records in by_type.items():
         pairs = annotation.pairs_of(conn, call.principal, records, at_time=options.at_time)
+        shown = (each for found in pairs.values() for pair in found for each in pair)
+        length += sum(length_of_texts(each.attributes) for each in shown)
+        if length > MOST_TEXT:
+            raise too_much_text()
         loaded.pairs.update({(kind, number): found for number, found in pairs.items()})
 
 
