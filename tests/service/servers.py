@@ -297,6 +297,15 @@ class Process:
         """Resident bytes of the processes that answer."""
         return sum(_memory(each, "VmRSS") for each in self.workers())
 
+    @property
+    def work(self) -> float:
+        """Seconds of the processor that those that answer have used so far."""
+        ticks = 0
+        for each in self.workers():
+            after = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(after[11]) + int(after[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     @contextlib.contextmanager
     def growth(self) -> Iterator[Callable[[], int]]:
         """Measure how far resident memory rises above what it is now."""

@@ -116,13 +116,14 @@ def site(new_sqlite: Callable[[], Path]) -> Iterator[Site]:
 @contextmanager
 def watched(site: Site, most: int) -> Iterator[None]:
     """Check that the server grows by `most` bytes at most, and answers others within a second."""
-    usual = max(_seconds_to_answer(site) for _ in range(3))
-    seconds = [0.0]
+    late: list[tuple[float, float]] = []
     stop = threading.Event()
 
     def ask() -> None:
         while not stop.wait(0.1):
-            seconds.append(_seconds_to_answer(site))
+            taken = _time_to_answer(site)
+            if not _is_prompt(*taken):
+                late.append(taken)
 
     asking = threading.Thread(target=ask)
     with site.process.growth() as growth:
@@ -133,13 +134,19 @@ def watched(site: Site, most: int) -> Iterator[None]:
             stop.set()
             asking.join()
         assert growth() <= most
-    assert max(seconds) < max(1.0, 15 * usual)  # more on a machine that is busy with other things
+    assert late == []
 
 
-def _seconds_to_answer(site: Site) -> float:
-    started = time.monotonic()
+def _time_to_answer(site: Site) -> tuple[float, float]:
+    """Ask for the server's health; seconds until it answers, and seconds that it works in them."""
+    work, started = site.process.work, time.monotonic()
     assert site.process.health() == 200
-    return time.monotonic() - started
+    return time.monotonic() - started, site.process.work - work
+
+
+def _is_prompt(seconds: float, work: float) -> bool:
+    """Tell whether an answer came within a second, or would have on a machine of its own."""
+    return seconds < 1.0 or (work < 0.7 and seconds < 8.0)
 
 
 @pytest.mark.parametrize("format", ["raw", "npy", "hdf5", "arrow", "zarr", "csv", "json"])
@@ -310,7 +317,8 @@ def test_a_body_of_a_gigabyte_is_refused(site: Site, path: str, chunked: bool) -
 
 _FOUR = 4 * MIB - 100  # bytes: within the limit of a JSON body
 BODIES: dict[str, Callable[[], bytes]] = {
-    "deep": lambda: b"[" * _FOUR,
+    "deep": lambda: b"[" * 200_000,
+    "very deep": lambda: b"[" * _FOUR,
     "lists": lambda: b"[" + b"[]," * (_FOUR // 3) + b"[]]",
     "objects": lambda: b"[" + b"{}," * (_FOUR // 3) + b"{}]",
     "numbers": lambda: b"[" + b"1.5," * (_FOUR // 4) + b"1]",

@@ -106,7 +106,8 @@ def notes_of(annotations: Mapping[str, Any]) -> tuple[list[Note], int]:
     left_out = 0
     for name, value in _flat(annotations):
         unit = str(value.dimensionality.string) if hasattr(value, "dimensionality") else ""
-        plain = value.tolist() if hasattr(value, "tolist") else value
+        bare = value.magnitude if unit else value
+        plain = bare.tolist() if hasattr(bare, "tolist") else bare
         values = [_plain(each) for each in _listed(plain)]
         if values:
             dtype = _dtype(values)

@@ -31,6 +31,8 @@ class Face:
     def permalink(type_name: str, id: int | str) -> str:
         """Give the permalink of an object from its id or its permalink."""
         text = str(id).strip("/")
+        if "://" in text:  # a whole address; another service's is refused when it is called
+            return text
         return f"/{text}" if "/" in text else collection(type_name) + text
 
     @staticmethod

@@ -205,6 +205,9 @@ class Flows:
         What the service says of the length is not believed: memory grows with what arrives.
         """
         most = _UNKNOWN if most_bytes is None else most_bytes
+        if most <= RANGE_BYTES:
+            small: Reply = yield Call("GET", request, headers=_NO_CODING, most_bytes=most)
+            return small.body
         first: Reply = yield _ranged(request, 0, RANGE_BYTES, {}, most)
         total = total_of(first, self.address + request)
         if total is None or total <= len(first.body):

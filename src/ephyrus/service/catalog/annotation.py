@@ -12,10 +12,12 @@ from ephyrus.service.catalog import permalinks, rights, tree
 from ephyrus.service.catalog.fields import read_list
 from ephyrus.service.catalog.limits import (
     BATCH,
+    MOST_CHANGED,
     MOST_TAGS,
     MOST_TEXT,
     check_pairs,
     check_product,
+    check_tree,
     length_of_texts,
     too_large,
     too_much_text,
@@ -119,7 +121,9 @@ def _annotate(
     targets: dict[str, set[int]] = {kind: set(ids)}
     if cascade and category == "electrophysiology":
         targets = tree.descendants(connection, targets, category=category)
-    check_product("metadata", sum(map(len, targets.values())), len(wanted))
+    count = sum(map(len, targets.values()))
+    check_product("metadata", count, len(wanted))
+    check_tree(count, MOST_CHANGED)
     result = {}
     for each, numbers in targets.items():
         found = rights.levels(connection, principal, each, numbers)

@@ -2,17 +2,29 @@
 
 Databases guess badly how many objects fulfil a filter on text: they go through everything in the
 order of the list where a few parents would lead to a few objects, or gather nearly everything
-where the first page is at hand. So the parents are looked for first, up to a number.
+where the first page is at hand. So the parents are looked for first, up to a number. Filters on
+times that have an index are tried likewise: few objects are gathered by the index, and for many the
+list is followed in its order.
 """
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, false, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    false,
+    func,
+    literal_column,
+    select,
+)
 
 from ephyrus.service.catalog.snapshots import Rows
 from ephyrus.service.db.functions import among
@@ -22,6 +34,7 @@ __all__ = ["Drive"]
 
 _MOST_PARENTS = 1000
 _MOST_CHILDREN = 20_000  # gathered and sorted in about 10 ms
+_MOST_WITHIN = 3000  # gathered by an index in about 2 ms
 _MEAN_SECONDS = 60.0
 _MOST_MEANS = 1000
 _MEANS: dict[Hashable, tuple[float, float]] = {}  # a guess, and when it was made
@@ -44,6 +57,37 @@ class Drive:
     connection: Connection
     rows: Rows
     is_narrow: bool = False
+    _ranges: dict[str, list[tuple[ColumnElement[bool], ColumnElement[bool]]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def add_range(
+        self, name: str, indexed: ColumnElement[bool], plain: ColumnElement[bool]
+    ) -> None:
+        """Take a comparison with a column that has an index, spelled with it and without it."""
+        self._ranges[name].append((indexed, plain))
+
+    def ranges(self) -> list[ColumnElement[bool]]:
+        """Give the conditions of all comparisons that were taken, those on a column together."""
+        result: list[ColumnElement[bool]] = []
+        for conditions in self._ranges.values():
+            indexed = and_(*(each for each, _ in conditions))
+            few = not self.is_narrow and self._within(indexed)
+            self.is_narrow = self.is_narrow or few
+            result.append(indexed if few else and_(*(each for _, each in conditions)))
+        return result
+
+    def _within(self, condition: ColumnElement[bool]) -> bool:
+        """Tell whether few objects fulfil a condition that an index answers."""
+        found = (
+            select(literal_column("1"))
+            .select_from(self.rows.table)
+            .where(condition)
+            .limit(_MOST_WITHIN + 1)
+            .subquery()
+        )
+        counted = select(func.count()).select_from(found)
+        return int(self.connection.execute(counted).scalar_one()) <= _MOST_WITHIN
 
     def among(
         self, column: ColumnElement[int], above: Rows, wanted: Select[Any]

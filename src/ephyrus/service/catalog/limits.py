@@ -40,13 +40,14 @@ MOST_PAIRS = 20_000
 MOST_TEXT = 8 * 2**20
 """Characters of text in one answer (up to 16 bytes each on their way)."""
 
-MOST_CHANGED = 200_000
-"""Objects of one bulk update."""
+MOST_CHANGED = 100_000
+"""Objects that one bulk update changes or annotates, with those below: about half a minute, for
+which other writers wait."""
 
 MOST_IN_TREE = 1_000_000
-"""Objects that one request deletes, annotates or shares, with all that lies below them."""
+"""Objects that one request deletes or shares, with all that lies below them."""
 
-MOST_TAGGED = 1_000_000
+MOST_TAGGED = 500_000
 """Annotations, or relations to several parents, that one request makes: objects times values."""
 
 MOST_TAGS = 2000
@@ -123,7 +124,7 @@ def check_product(name: str, objects: int, values: int) -> None:
         )
 
 
-def check_tree(count: int) -> None:
+def check_tree(count: int, most: int) -> None:
     """Check how many objects a request concerns, with all that lies below them.
 
     Raises
@@ -131,11 +132,12 @@ def check_tree(count: int) -> None:
     ServiceError
         ``too_large``.
     """
-    if count > MOST_IN_TREE:
+    if count > most:
         raise too_large(
-            f"This concerns more than {MOST_IN_TREE} objects, with those below; nothing was "
-            "changed. Take the parts one after the other, or use cascade=0 where there is one.",
-            MOST_IN_TREE,
+            f"This concerns more than {most} objects, with those below; nothing was changed. Take "
+            "the parts one after the other, or leave out what lies below (cascade=0) where that is "
+            "possible.",
+            most,
         )
 
 

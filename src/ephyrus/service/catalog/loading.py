@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     FromClause,
     Select,
     Text,
@@ -25,8 +26,9 @@ from ephyrus.service.accounts.tables import USER
 from ephyrus.service.catalog.limits import MOST_LINKS, MOST_TEXT, check_links, too_much_text
 from ephyrus.service.catalog.records import ArrayRef, Detail, Record
 from ephyrus.service.catalog.snapshots import Rows, Snapshot, field_parent
-from ephyrus.service.db.functions import among
+from ephyrus.service.db.functions import among, among_bound
 from ephyrus.service.db.schema import ACTIVE, FACTS, SHARES, TABLES
+from ephyrus.service.principals import Principal
 from ephyrus.service.types import TYPES, ObjectType
 
 __all__ = ["chunks", "records_of", "statement"]
@@ -168,31 +170,45 @@ def _holder(
     return source, table
 
 
+_Found = dict[int, list[Any]]
+
+
 @dataclass(slots=True)
 class _Beside:
     """What is read beside the rows of a page, by id."""
 
-    many: dict[str, dict[int, list[int]]] = field(default_factory=dict)
+    many: dict[str, _Found] = field(default_factory=dict)
     children: dict[int, dict[str, tuple[int, ...]]] = field(default_factory=dict)
     metadata: dict[int, tuple[int, ...]] = field(default_factory=dict)
     shares: dict[int, dict[str, int]] = field(default_factory=dict)
     texts: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Part:
-    """One relation that is read beside the rows: ids (or levels) of others by id.
+    """One relation that is read beside the rows.
 
     Attributes
     ----------
+    group : {"many", "children", "metadata", "shares"}
+        What it is.
+    name : str
+        Field or type.
     query : Select
         Selects the object, the other one's id or a level, and a name or null.
-    found : dict
-        What came of it.
     """
 
+    group: str
+    name: str
     query: Select[Any]
-    found: dict[int, list[Any]] = field(default_factory=lambda: defaultdict(list))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All relations of a type, and the statement that reads them, if there are any."""
+
+    parts: tuple[_Part, ...]
+    statement: Executable | None
 
 
 def records_of(
@@ -286,63 +302,100 @@ def _read_beside(
     detail: Detail,
 ) -> _Beside:
     """Read all relations of a page in one statement, and no more than an answer may have."""
+    plan = _plan_of(snapshot, kind, detail)
+    found = _read_parts(connection, plan, _ids_of(snapshot, rows))
     ids = [row[0] for row in rows]
     beside = _Beside()
-    many = _many_parents(snapshot, kind, ids)
-    children = _children(snapshot, kind, ids) if detail.children else []
-    metadata = _metadata(snapshot, kind, ids) if detail.metadata else None
-    shares = _shares(snapshot, kind, rows) if detail.shares else None
-    parts = [part for _, part in (*many, *children)]
-    parts += [part for part in (metadata, shares) if part is not None]
-    _read_parts(connection, parts)
-    beside.many = {name: part.found for name, part in many}
+    children: list[tuple[str, _Found]] = []
+    tags: _Found = {}
+    for part, pairs in zip(plan.parts, found, strict=True):
+        if part.group == "many":
+            beside.many[part.name] = pairs
+        elif part.group == "children":
+            children.append((part.name, pairs))
+        elif part.group == "metadata":
+            tags = pairs
+        else:
+            beside.shares = {number: dict(sorted(shares)) for number, shares in pairs.items()}
     if detail.children:
         beside.children = _by_type(kind, ids, children)
-    if metadata is not None:
-        seen = _seen_values(connection, snapshot, metadata.found)
+    if detail.metadata:
+        seen = _seen_values(connection, snapshot, tags)
         beside.metadata = {
-            number: tuple(sorted(seen.intersection(metadata.found.get(number, ()))))
-            for number in ids
+            number: tuple(sorted(seen.intersection(tags.get(number, ())))) for number in ids
         }
-    elif detail.metadata:
-        beside.metadata = dict.fromkeys(ids, ())
-    if shares is not None:
-        beside.shares = {number: dict(sorted(found)) for number, found in shares.found.items()}
     return beside
 
 
-def _read_parts(connection: Connection, parts: Sequence[_Part]) -> None:
+def _ids_of(snapshot: Snapshot, rows: Sequence[Sequence[Any]]) -> dict[str, list[int]]:
+    """Give the ids of a page, and of those objects whose shares are shown: to their owner."""
+    principal = snapshot.principal
+    own = [row[0] for row in rows if principal.is_admin or row[_OWNER] == principal.user_id]
+    return {"ids": [row[0] for row in rows], "own": own}
+
+
+def _read_parts(
+    connection: Connection, plan: _Plan, ids: Mapping[str, Sequence[int]]
+) -> list[_Found]:
     """Read relations; the number of the part stands before each row."""
-    if not parts:
-        return
+    found: list[_Found] = [defaultdict(list) for _ in plan.parts]
+    if plan.statement is None:
+        return found
+    count = 0
+    for number, other, name, place in connection.execute(plan.statement, ids):
+        found[place][number].append(other if name is None else (name, other))
+        count += 1
+    check_links(count)
+    return found
+
+
+def _plan_of(snapshot: Snapshot, kind: ObjectType, detail: Detail) -> _Plan:
+    """Give the relations that are read; for the present they are put together once."""
+    if snapshot.at_time is not None:
+        return _plan(snapshot, kind, detail)
+    return _present_plan(kind.name, snapshot.principal, snapshot.anonymous_read, detail)
+
+
+@lru_cache(maxsize=256)  # putting a statement together takes longer than running it
+def _present_plan(name: str, principal: Principal, anonymous_read: bool, detail: Detail) -> _Plan:
+    """Put together what is read of the present for somebody."""
+    snapshot = Snapshot(principal, anonymous_read=anonymous_read)
+    return _plan(snapshot, TYPES[name], detail)
+
+
+def _plan(snapshot: Snapshot, kind: ObjectType, detail: Detail) -> _Plan:
+    """Put together what is read beside the rows of a type."""
+    parts = [*_many_parents(snapshot, kind)]
+    if detail.children:
+        parts += _children(snapshot, kind)
+    if detail.metadata and kind.category != "metadata":
+        parts.append(_metadata(snapshot, kind))
+    if detail.shares and not kind.rights_from and not snapshot.principal.is_anonymous:
+        parts.append(_shares(kind))
     numbered = [
         part.query.add_columns(literal_column(str(place))) for place, part in enumerate(parts)
     ]
-    query = (union_all(*numbered) if len(numbered) > 1 else numbered[0]).limit(MOST_LINKS + 1)
-    count = 0
-    for number, other, name, place in connection.execute(query):
-        parts[place].found[number].append(other if name is None else (name, other))
-        count += 1
-    check_links(count)
+    if not numbered:
+        return _Plan((), None)
+    # figures that never change are part of the statement
+    most = literal_column(str(MOST_LINKS + 1))
+    if len(numbered) == 1:
+        return _Plan(tuple(parts), numbered[0].limit(most))
+    return _Plan(tuple(parts), union_all(*numbered).limit(most))
 
 
-def _many_parents(
-    snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]
-) -> list[tuple[str, _Part]]:
-    """Select relations to several parents, by name of the field."""
-    parts = []
+def _many_parents(snapshot: Snapshot, kind: ObjectType) -> Iterable[_Part]:
+    """Select relations to several parents."""
     for parent in kind.parents:
         if parent.many:
             links, holds = snapshot.links(kind, parent)
             own, above = links.c[f"{kind.name}_id"], links.c[f"{parent.name}_id"]
-            query = select(own, above, _NAMELESS).where(among(own, ids), holds)
-            parts.append((parent.name, _Part(query)))
-    return parts
+            query = select(own, above, _NAMELESS).where(among_bound(own, "ids"), holds)
+            yield _Part("many", parent.name, query)
 
 
-def _children(snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]) -> list[tuple[str, _Part]]:
-    """Select the children of all types, by type."""
-    parts = []
+def _children(snapshot: Snapshot, kind: ObjectType) -> Iterable[_Part]:
+    """Select the children of all types."""
     for child, parent in kind.children:
         rows = snapshot.rows(child)
         seen = rows.alive & snapshot.visible(rows)
@@ -355,30 +408,37 @@ def _children(snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]) -> list[
         else:
             above = rows.table.c[f"{parent.name}_id"]
         query = select(above, rows.column("id"), _NAMELESS).select_from(source)
-        parts.append((child.name, _Part(query.where(among(above, ids), seen))))
-    return parts
+        yield _Part("children", child.name, query.where(among_bound(above, "ids"), seen))
+
+
+def _metadata(snapshot: Snapshot, kind: ObjectType) -> _Part:
+    """Select the values that objects are annotated with."""
+    taggings, holds = snapshot.taggings()
+    here = among_bound(taggings.c.object_id, "ids")
+    query = select(taggings.c.object_id, taggings.c.value_id, _NAMELESS)
+    return _Part("metadata", "", query.where(taggings.c.type == kind.name, here, holds))
+
+
+def _shares(kind: ObjectType) -> _Part:
+    """Select with whom objects are shared."""
+    query = select(SHARES.c.object_id, SHARES.c.level, USER.c.name).join_from(
+        SHARES, USER, USER.c.id == SHARES.c.user_id
+    )
+    here = among_bound(SHARES.c.object_id, "own")
+    return _Part("shares", "", query.where(SHARES.c.type == kind.name, here))
 
 
 def _by_type(
-    kind: ObjectType, ids: Sequence[int], children: Sequence[tuple[str, _Part]]
+    kind: ObjectType, ids: Sequence[int], children: Sequence[tuple[str, _Found]]
 ) -> dict[int, dict[str, tuple[int, ...]]]:
     """Give the children of each object by type."""
     result: dict[int, dict[str, tuple[int, ...]]] = {
         number: {child.name: () for child, _ in kind.children} for number in ids
     }
-    for name, part in children:
-        for number, found in part.found.items():
+    for name, pairs in children:
+        for number, found in pairs.items():
             result[number][name] = tuple(sorted((*result[number][name], *found)))
     return result
-
-
-def _metadata(snapshot: Snapshot, kind: ObjectType, ids: Sequence[int]) -> _Part | None:
-    """Select the values that objects are annotated with; None: they cannot be."""
-    if kind.category == "metadata":
-        return None
-    taggings, holds = snapshot.taggings()
-    query = select(taggings.c.object_id, taggings.c.value_id, _NAMELESS)
-    return _Part(query.where(taggings.c.type == kind.name, among(taggings.c.object_id, ids), holds))
 
 
 def _seen_values(
@@ -391,18 +451,6 @@ def _seen_values(
         here = among(rows.column("id"), part) & rows.alive & snapshot.visible(rows)
         seen |= set(connection.execute(select(rows.column("id")).where(here)).scalars())
     return seen
-
-
-def _shares(snapshot: Snapshot, kind: ObjectType, rows: Sequence[Sequence[Any]]) -> _Part | None:
-    """Select with whom objects are shared, for their owner and for administrators."""
-    principal = snapshot.principal
-    ids = [row[0] for row in rows if principal.is_admin or row[_OWNER] == principal.user_id]
-    if not ids or kind.rights_from:
-        return None
-    query = select(SHARES.c.object_id, SHARES.c.level, USER.c.name).join_from(
-        SHARES, USER, USER.c.id == SHARES.c.user_id
-    )
-    return _Part(query.where(SHARES.c.type == kind.name, among(SHARES.c.object_id, ids)))
 
 
 def _whole_texts(

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, FromClause, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, literal_column, or_, select, true
 
 from ephyrus.service.catalog import permalinks, tagged
 from ephyrus.service.catalog.driving import Drive
 from ephyrus.service.catalog.lookups import ALIASES, NAMES, Column, apply, refused
 from ephyrus.service.catalog.snapshots import Rows, Snapshot
+from ephyrus.service.db.schema import ORDERED
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.types import CATEGORIES, TYPES, ObjectType, Parent
 
@@ -21,6 +22,7 @@ Condition = ColumnElement[bool]
 _MOST_STEPS = 8
 _TEXT_FACTS = ("mime",)
 _NUMBER_FACTS = ("size", "file_type")
+_RANGES = frozenset({"exact", "gt", "gte", "ge", "lt", "lte", "le", "range"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def condition(path: Path, rows: Rows, tokens: tuple[str, ...], text: str) -> Con
     name, rest = tokens[0], tokens[1:]
     column = _column(path, rows, name)
     if column is not None:
-        return apply(path.key, column, _lookup(path, name, rest), text)
+        return _compared(path, rows, name, column, _lookup(path, name, rest), text)
     if name == "safety_level":
         return _safety_level(path, rows, rest, text)
     if name == "metadata":
@@ -94,6 +96,20 @@ def condition(path: Path, rows: Rows, tokens: tuple[str, ...], text: str) -> Con
         path = replace(path, drive=None)
         return or_(*(condition(path, rows, (*route, *rest), text) for route in routes))
     raise refused(path.key, f"names {name!r}, which a {rows.kind.name} does not have")
+
+
+def _compared(
+    path: Path, rows: Rows, name: str, column: Column, lookup: str, text: str
+) -> Condition:
+    """Compare a column; of those with an index the drive decides whether it is used."""
+    found = apply(path.key, column, lookup, text)
+    is_range = name in ORDERED and lookup in _RANGES and rows.is_present
+    if not is_range or path.drive is None or path.drive.rows is not rows:
+        return found
+    # an expression has no index
+    plain = replace(column, plain=column.plain + literal_column("0"))
+    path.drive.add_range(name, found, apply(path.key, plain, lookup, text))
+    return true()
 
 
 def plain_column(rows: Rows, name: str) -> Column | None:

@@ -57,6 +57,7 @@ def conditions(
     style = id_style(connection)
     for key, text in query.filters:
         result.append(_filter(Path(snapshot, style, key, drive), rows, text))
+    result.extend(drive.ranges())
     result.extend(tagged.by_words(snapshot, rows, query.search))
     return result
 

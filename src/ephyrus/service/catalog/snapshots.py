@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -145,15 +145,7 @@ class Snapshot:
 
     def shared(self, table: FromClause, kind: ObjectType, *, level: int = 1) -> Condition:
         """Give the condition that an object is shared with the principal directly."""
-        who: list[Condition] = []
-        if not self.principal.is_anonymous:
-            who.append(SHARES.c.user_id == self.principal.user_id)
-        if self.principal.groups:
-            who.append(SHARES.c.group_id.in_(sorted(self.principal.groups)))
-        objects = select(SHARES.c.object_id).where(
-            SHARES.c.type == kind.name, SHARES.c.level >= level, or_(false(), *who)
-        )
-        return table.c.id.in_(objects)
+        return _shared(self.principal, table, kind.name, level)
 
     def _named(self, table: Table) -> FromClause:
         """Give a table under a name that is not used yet."""
@@ -163,15 +155,7 @@ class Snapshot:
 
     def _readable(self, table: FromClause, kind: ObjectType) -> Condition:
         """Give the condition that an object with rights of its own may be read."""
-        if self.principal.is_anonymous:
-            public = table.c.safety_level == 1 if self.anonymous_read else false()
-            # who holds a share link belongs to its group, and is nobody else
-            return or_(public, self.shared(table, kind)) if self.principal.groups else public
-        ways = [table.c.owner_id == self.principal.user_id, table.c.safety_level == 1]
-        if self.principal.friends:
-            friends = table.c.owner_id.in_(sorted(self.principal.friends))
-            ways.append(and_(table.c.safety_level == 2, friends))
-        return or_(*ways, self.shared(table, kind))
+        return _readable(self.principal, self.anonymous_read, table, kind.name)
 
     def _dated(self, table: Table) -> tuple[FromClause, Condition]:
         """Give a table of relations and what rows of it hold at the time."""
@@ -182,3 +166,33 @@ class Snapshot:
         """Give the condition that a row holds at the time."""
         after = or_(table.c.ends_at.is_(None), table.c.ends_at > self.at_time)
         return and_(table.c.starts_at <= self.at_time, after)
+
+
+def _shared(principal: Principal, table: FromClause, kind: str, level: int) -> Condition:
+    """Make the condition that an object is shared with somebody directly."""
+    who: list[Condition] = []
+    if not principal.is_anonymous:
+        who.append(SHARES.c.user_id == principal.user_id)
+    if principal.groups:
+        who.append(SHARES.c.group_id.in_(sorted(principal.groups)))
+    objects = select(SHARES.c.object_id).where(
+        SHARES.c.type == kind, SHARES.c.level >= level, or_(false(), *who)
+    )
+    return table.c.id.in_(objects)
+
+
+@lru_cache(maxsize=1024)  # it is part of every statement, and the same for all of somebody's
+def _readable(
+    principal: Principal, anonymous_read: bool, table: FromClause, kind: str
+) -> Condition:
+    """Make the condition that somebody may read an object with rights of its own."""
+    shared = _shared(principal, table, kind, 1)
+    if principal.is_anonymous:
+        public = table.c.safety_level == 1 if anonymous_read else false()
+        # who holds a share link belongs to its group, and is nobody else
+        return or_(public, shared) if principal.groups else public
+    ways = [table.c.owner_id == principal.user_id, table.c.safety_level == 1]
+    if principal.friends:
+        friends = table.c.owner_id.in_(sorted(principal.friends))
+        ways.append(and_(table.c.safety_level == 2, friends))
+    return or_(*ways, shared)

@@ -47,7 +47,7 @@ def descendants(
     while frontier:
         for kind, ids in frontier.items():
             found[kind] |= ids
-        check_tree(sum(map(len, found.values())))
+        check_tree(sum(map(len, found.values())), MOST_IN_TREE)
         following: Ids = defaultdict(set)
         for kind, ids in frontier.items():
             for child, parent in TYPES[kind].children:
@@ -73,7 +73,7 @@ def owned(connection: Connection, roots: Mapping[str, set[int]]) -> Ids:
     while frontier:
         for kind, ids in frontier.items():
             found[kind] |= ids
-        check_tree(sum(map(len, found.values())))
+        check_tree(sum(map(len, found.values())), MOST_IN_TREE)
         following: Ids = defaultdict(set)
         for kind in list(found):
             ids = found[kind] if _is_shared(kind) else frontier.get(kind, set())
@@ -131,7 +131,7 @@ def _below(
         for number in connection.execute(query.limit(MOST_IN_TREE + 1)).scalars():
             count += 1
             yield number
-        check_tree(count)
+        check_tree(count, MOST_IN_TREE)
 
 
 def _held(connection: Connection, child: ObjectType, ids: set[int], gone: Ids) -> set[int]:

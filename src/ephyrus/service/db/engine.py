@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 
 from ephyrus.service.db import sqlite
 from ephyrus.service.db.schema import CHANGE
@@ -22,6 +24,8 @@ __all__ = ["Database", "moment"]
 
 _EPOCH = datetime(1970, 1, 1)
 _MOMENT = "ephyrus_moment"
+_USED = "ephyrus_used"
+_IDLE_SECONDS = 0.2
 
 
 class Database:
@@ -235,9 +239,8 @@ def _postgres_engine(url: Any, settings: Settings) -> Engine:
         "timezone": "UTC",
         "jit": "off",  # queries are short
     }
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
         pool_size=8,
         max_overflow=24,
         pool_timeout=settings.lock_seconds,
@@ -251,3 +254,27 @@ def _postgres_engine(url: Any, settings: Settings) -> Engine:
             "tcp_user_timeout": 20_000,
         },
     )
+    _check_idle(engine)
+    return engine
+
+
+def _check_idle(engine: Engine) -> None:
+    """Try connections that were not used for a moment before they are used again.
+
+    A server that was restarted has closed them. The question costs as much as a small query, so it
+    is not asked of connections that are in use all the time.
+    """
+
+    def checkin(_connection: object, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
+
+    def checkout(connection: Any, record: Any, _proxy: object) -> None:
+        if time.monotonic() - record.info.get(_USED, math.inf) < _IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", checkin)
+    event.listen(engine, "checkout", checkout)

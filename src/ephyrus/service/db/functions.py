@@ -15,13 +15,14 @@ from sqlalchemy import (
     Integer,
     Text,
     TypeDecorator,
+    bindparam,
     literal,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["among", "contains", "matches"]
+__all__ = ["among", "among_bound", "contains", "matches"]
 
 
 class _Condition(FunctionElement[bool]):
@@ -80,6 +81,11 @@ class _among(_Condition):  # noqa: N801
 def among(column: ColumnElement[int], ids: Iterable[int]) -> ColumnElement[bool]:
     """Make the condition that a number is one of many, which are one parameter of the statement."""
     return _among(column, literal(list(ids), _Ids()))
+
+
+def among_bound(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """As :func:`among`, where the ids are given by name when the statement runs."""
+    return _among(column, bindparam(name, type_=_Ids()))
 
 
 @compiles(_among)

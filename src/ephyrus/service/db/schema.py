@@ -38,6 +38,7 @@ __all__ = [
     "JOBS",
     "LINKS",
     "META",
+    "ORDERED",
     "RECORDINGS",
     "SHARES",
     "TABLES",
@@ -47,6 +48,9 @@ __all__ = [
 
 ACTIVE, DELETED, ARCHIVED = 10, 20, 30
 """Values of ``current_state``."""
+
+ORDERED = frozenset({"t_start", "time"})
+"""Quantities that lists are narrowed and sorted by: they have an index."""
 
 FACTS: tuple[str, ...] = (
     "size",
@@ -139,6 +143,9 @@ def _object_table(kind: ObjectType) -> Table:
     Index(None, table.c.last_modified, table.c.id)
     if "name" in table.c:
         Index(None, table.c.name, table.c.id)
+    for quantity in kind.quantities:
+        if quantity.name in ORDERED:
+            Index(None, table.c[quantity.name], table.c.id)
     return table
 
 

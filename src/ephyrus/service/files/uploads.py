@@ -10,7 +10,9 @@ from sqlalchemy import Connection, insert
 
 from ephyrus.service.catalog import reading, rights
 from ephyrus.service.catalog.facts import set_facts
+from ephyrus.service.catalog.ids import format_id
 from ephyrus.service.catalog.records import Record
+from ephyrus.service.catalog.snapshots import id_style
 from ephyrus.service.catalog.writing import create
 from ephyrus.service.db.schema import ARRAYS
 from ephyrus.service.errors import ServiceError
@@ -139,7 +141,9 @@ def _add(
     wanted: Wanted,
 ) -> int:
     """Add one datafile, with its array and its job."""
-    document = {"name": received.name, "section": wanted.section_id, **wanted.attributes}
+    section = wanted.section_id
+    printed = None if section is None else format_id(section, id_style(connection))
+    document = {"name": received.name, "section": printed, **wanted.attributes}
     facts = upload_facts(looked, received.key, received.size, received.digest)
     record = create(connection, principal, "datafile", document, facts=facts)
     if looked.array is not None:

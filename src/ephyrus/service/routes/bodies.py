@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["parse_form", "parse_json", "read_body", "read_stream"]
 
 _DEPTH = 32  # of a JSON body: an object, its parts, their lists; nothing has more than six
+_MOST_PARTS = 250_000  # lists and objects of a JSON body; nothing has a tenth of that
 _MOST_FIELDS = 1000  # of a form
 _LEAST_RATE = 1024  # bytes per second: who sends less, after the time for one piece, is cut off
 
@@ -137,11 +138,13 @@ def parse_json(body: bytes) -> Any:
     Raises
     ------
     ServiceError
-        It is not JSON, holds NaN or infinity, names one key twice, or is nested too deeply (400
-        ``data_parsing_error``).
+        It is not JSON, holds NaN or infinity, names one key twice, is nested too deeply, or has too
+        many parts (400 ``data_parsing_error``).
     """
     if not body.strip():
         return None
+    if body.count(b"[") + body.count(b"{") > _MOST_PARTS:  # within texts too, to be quick
+        _not_json(f"it has more than {_MOST_PARTS:,} lists and objects")
     try:
         text = body.decode("utf-8-sig")
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)

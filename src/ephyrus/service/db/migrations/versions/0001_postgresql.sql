@@ -1000,6 +1000,7 @@ CREATE INDEX ix_analogsignalarray_recording_id ON analogsignalarray (recording_i
 CREATE INDEX ix_analogsignalarray_recordingchannelgroup_id ON analogsignalarray (recordingchannelgroup_id);
 CREATE INDEX ix_analogsignalarray_segment_id ON analogsignalarray (segment_id);
 CREATE INDEX ix_analogsignalarray_signal_id ON analogsignalarray (signal_id);
+CREATE INDEX ix_analogsignalarray_t_start_id ON analogsignalarray (t_start, id);
 CREATE TABLE epocharray (
 	id BIGSERIAL NOT NULL,
 	guid TEXT COLLATE "C" DEFAULT '' NOT NULL,
@@ -1105,6 +1106,7 @@ CREATE INDEX ix_irsaanalogsignal_recording_id ON irsaanalogsignal (recording_id)
 CREATE INDEX ix_irsaanalogsignal_recordingchannel_id ON irsaanalogsignal (recordingchannel_id);
 CREATE INDEX ix_irsaanalogsignal_segment_id ON irsaanalogsignal (segment_id);
 CREATE INDEX ix_irsaanalogsignal_signal_id ON irsaanalogsignal (signal_id);
+CREATE INDEX ix_irsaanalogsignal_t_start_id ON irsaanalogsignal (t_start, id);
 CREATE INDEX ix_irsaanalogsignal_times_id ON irsaanalogsignal (times_id);
 CREATE TABLE recordingchannel_recordingchannelgroup (
 	link_id BIGSERIAL NOT NULL,
@@ -1194,6 +1196,7 @@ CREATE INDEX ix_analogsignal_recording_id ON analogsignal (recording_id);
 CREATE INDEX ix_analogsignal_recordingchannel_id ON analogsignal (recordingchannel_id);
 CREATE INDEX ix_analogsignal_segment_id ON analogsignal (segment_id);
 CREATE INDEX ix_analogsignal_signal_id ON analogsignal (signal_id);
+CREATE INDEX ix_analogsignal_t_start_id ON analogsignal (t_start, id);
 CREATE TABLE epoch (
 	id BIGSERIAL NOT NULL,
 	guid TEXT COLLATE "C" DEFAULT '' NOT NULL,
@@ -1229,6 +1232,7 @@ CREATE INDEX ix_epoch_name_id ON epoch (name, id);
 CREATE INDEX ix_epoch_owner_id ON epoch (owner_id);
 CREATE INDEX ix_epoch_recording_id ON epoch (recording_id);
 CREATE INDEX ix_epoch_segment_id ON epoch (segment_id);
+CREATE INDEX ix_epoch_time_id ON epoch (time, id);
 CREATE TABLE event (
 	id BIGSERIAL NOT NULL,
 	guid TEXT COLLATE "C" DEFAULT '' NOT NULL,
@@ -1261,6 +1265,7 @@ CREATE INDEX ix_event_name_id ON event (name, id);
 CREATE INDEX ix_event_owner_id ON event (owner_id);
 CREATE INDEX ix_event_recording_id ON event (recording_id);
 CREATE INDEX ix_event_segment_id ON event (segment_id);
+CREATE INDEX ix_event_time_id ON event (time, id);
 CREATE TABLE spike (
 	id BIGSERIAL NOT NULL,
 	guid TEXT COLLATE "C" DEFAULT '' NOT NULL,
@@ -1299,6 +1304,7 @@ CREATE INDEX ix_spike_name_id ON spike (name, id);
 CREATE INDEX ix_spike_owner_id ON spike (owner_id);
 CREATE INDEX ix_spike_recording_id ON spike (recording_id);
 CREATE INDEX ix_spike_segment_id ON spike (segment_id);
+CREATE INDEX ix_spike_time_id ON spike (time, id);
 CREATE INDEX ix_spike_unit_id ON spike (unit_id);
 CREATE INDEX ix_spike_waveform_id ON spike (waveform_id);
 CREATE TABLE spiketrain (
@@ -1339,6 +1345,7 @@ CREATE INDEX ix_spiketrain_name_id ON spiketrain (name, id);
 CREATE INDEX ix_spiketrain_owner_id ON spiketrain (owner_id);
 CREATE INDEX ix_spiketrain_recording_id ON spiketrain (recording_id);
 CREATE INDEX ix_spiketrain_segment_id ON spiketrain (segment_id);
+CREATE INDEX ix_spiketrain_t_start_id ON spiketrain (t_start, id);
 CREATE INDEX ix_spiketrain_times_id ON spiketrain (times_id);
 CREATE INDEX ix_spiketrain_unit_id ON spiketrain (unit_id);
 CREATE INDEX ix_spiketrain_waveforms_id ON spiketrain (waveforms_id);

@@ -988,6 +988,7 @@ CREATE INDEX ix_analogsignalarray_recording_id ON analogsignalarray (recording_i
 CREATE INDEX ix_analogsignalarray_recordingchannelgroup_id ON analogsignalarray (recordingchannelgroup_id);
 CREATE INDEX ix_analogsignalarray_segment_id ON analogsignalarray (segment_id);
 CREATE INDEX ix_analogsignalarray_signal_id ON analogsignalarray (signal_id);
+CREATE INDEX ix_analogsignalarray_t_start_id ON analogsignalarray (t_start, id);
 CREATE TABLE epocharray (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	guid TEXT DEFAULT '' NOT NULL,
@@ -1090,6 +1091,7 @@ CREATE INDEX ix_irsaanalogsignal_recording_id ON irsaanalogsignal (recording_id)
 CREATE INDEX ix_irsaanalogsignal_recordingchannel_id ON irsaanalogsignal (recordingchannel_id);
 CREATE INDEX ix_irsaanalogsignal_segment_id ON irsaanalogsignal (segment_id);
 CREATE INDEX ix_irsaanalogsignal_signal_id ON irsaanalogsignal (signal_id);
+CREATE INDEX ix_irsaanalogsignal_t_start_id ON irsaanalogsignal (t_start, id);
 CREATE INDEX ix_irsaanalogsignal_times_id ON irsaanalogsignal (times_id);
 CREATE TABLE recordingchannel_recordingchannelgroup (
 	link_id INTEGER NOT NULL,
@@ -1177,6 +1179,7 @@ CREATE INDEX ix_analogsignal_recording_id ON analogsignal (recording_id);
 CREATE INDEX ix_analogsignal_recordingchannel_id ON analogsignal (recordingchannel_id);
 CREATE INDEX ix_analogsignal_segment_id ON analogsignal (segment_id);
 CREATE INDEX ix_analogsignal_signal_id ON analogsignal (signal_id);
+CREATE INDEX ix_analogsignal_t_start_id ON analogsignal (t_start, id);
 CREATE TABLE epoch (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	guid TEXT DEFAULT '' NOT NULL,
@@ -1211,6 +1214,7 @@ CREATE INDEX ix_epoch_name_id ON epoch (name, id);
 CREATE INDEX ix_epoch_owner_id ON epoch (owner_id);
 CREATE INDEX ix_epoch_recording_id ON epoch (recording_id);
 CREATE INDEX ix_epoch_segment_id ON epoch (segment_id);
+CREATE INDEX ix_epoch_time_id ON epoch (time, id);
 CREATE TABLE event (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	guid TEXT DEFAULT '' NOT NULL,
@@ -1242,6 +1246,7 @@ CREATE INDEX ix_event_name_id ON event (name, id);
 CREATE INDEX ix_event_owner_id ON event (owner_id);
 CREATE INDEX ix_event_recording_id ON event (recording_id);
 CREATE INDEX ix_event_segment_id ON event (segment_id);
+CREATE INDEX ix_event_time_id ON event (time, id);
 CREATE TABLE spike (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	guid TEXT DEFAULT '' NOT NULL,
@@ -1279,6 +1284,7 @@ CREATE INDEX ix_spike_name_id ON spike (name, id);
 CREATE INDEX ix_spike_owner_id ON spike (owner_id);
 CREATE INDEX ix_spike_recording_id ON spike (recording_id);
 CREATE INDEX ix_spike_segment_id ON spike (segment_id);
+CREATE INDEX ix_spike_time_id ON spike (time, id);
 CREATE INDEX ix_spike_unit_id ON spike (unit_id);
 CREATE INDEX ix_spike_waveform_id ON spike (waveform_id);
 CREATE TABLE spiketrain (
@@ -1318,6 +1324,7 @@ CREATE INDEX ix_spiketrain_name_id ON spiketrain (name, id);
 CREATE INDEX ix_spiketrain_owner_id ON spiketrain (owner_id);
 CREATE INDEX ix_spiketrain_recording_id ON spiketrain (recording_id);
 CREATE INDEX ix_spiketrain_segment_id ON spiketrain (segment_id);
+CREATE INDEX ix_spiketrain_t_start_id ON spiketrain (t_start, id);
 CREATE INDEX ix_spiketrain_times_id ON spiketrain (times_id);
 CREATE INDEX ix_spiketrain_unit_id ON spiketrain (unit_id);
 CREATE INDEX ix_spiketrain_waveforms_id ON spiketrain (waveforms_id);
