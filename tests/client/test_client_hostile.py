@@ -167,7 +167,7 @@ def test_a_length_that_cannot_be_true_costs_no_memory(told: str):
 
     tracemalloc.start()
     with client(answer) as service, pytest.raises(RemoteError):
-        service.array(OWNER, "signal")
+        service.run(service.flows.numbers("/datafiles/7", ""))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4e6
@@ -189,7 +189,7 @@ def test_a_head_that_promises_too_much_costs_no_memory():
     tracemalloc.start()
     with client(answer) as service:
         with pytest.raises(RemoteError, match="are not the length of this array"):
-            service.array(OWNER, "signal")
+            service.run(service.flows.numbers("/datafiles/7", "", most_bytes=10**9))
         with pytest.raises(RemoteError, match="changed while it was fetched"):
             service.run(service.flows.numbers("/datafiles/7", ""))
     peak = tracemalloc.get_traced_memory()[1]
@@ -367,3 +367,21 @@ def test_proxies_of_the_environment_are_used(monkeypatch):
     with Client("http://far.invalid", cache=None, retries=0) as service:
         assert len(service.select("block")) == 0
     thread.join(10)
+
+
+@pytest.mark.parametrize("arrays", [{}, {"signal": {"dtype": "<f4", "shape": [2, 2, 2]}}])
+def test_signals_that_cannot_be_read_are_named(arrays: dict):
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        kind = request.url.path.split("/")[2]
+        if kind in ("block", "segment"):
+            fields = {"name": "x", "guid": "b" * 40}
+            link = f"/electrophysiology/{kind}/1"
+            return envelope({"model": f"neo_api.{kind}", "permalink": link, "fields": fields})
+        if kind == "analogsignal":
+            fields = {**SIGNAL["fields"], "segment": "/electrophysiology/segment/1"}
+            return envelope({**SIGNAL, "fields": fields, "arrays": arrays})
+        return envelope()
+
+    with client(answer) as service, pytest.raises(RemoteError, match="it has no signal") as told:
+        service.block(1)
+    assert str(told.value).startswith("/electrophysiology/analogsignal/11")

@@ -210,7 +210,7 @@ def test_many_objects_cost_few_requests(made, running, monkeypatch):
             segment = service.block(made.block.id, lazy=lazy).segments[0]
         if not lazy:
             assert all(each.magnitude.tolist() == [1, 2] for each in segment.spiketrains)
-            for each in segment.irregularlysampledsignals:
+            for each in (*segment.irregularlysampledsignals, *segment.analogsignals):
                 assert each.magnitude.tolist() == [[5], [6]]
         return counting.seen
 
@@ -219,10 +219,12 @@ def test_many_objects_cost_few_requests(made, running, monkeypatch):
         for _ in range(number):
             made.make("spiketrain", times=times, t_start=start, t_stop={"data": 9, "units": "s"})
             made.make("irsaanalogsignal", times=times, signal=signal, t_start=start)
+            made.make("analogsignal", signal=signal, t_start=start,
+                      sampling_rate={"data": 1, "units": "Hz"})  # fmt: skip
         counts.append((requests_of(True), requests_of(False)))
     assert counts[0] == counts[1]
     assert sum(counts[1][0].values()) <= 15
-    assert sum(counts[1][1].values()) <= 17
+    assert sum(counts[1][1].values()) <= 18
 
 
 def test_ids_in_letters(tmp_path):

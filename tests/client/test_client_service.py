@@ -239,6 +239,24 @@ def test_an_upload_that_fails_leaves_nothing(running, monkeypatch):
     assert before == after
 
 
+def test_an_upload_that_fails_takes_few_requests_back(running, monkeypatch):
+    """What lies below the block and its section goes with them."""
+    counted = Counted()
+    block = small_block("broken")
+    block.segments[0].annotations.update({f"note {at}": at for at in range(20)})
+    with running.client("eve", transport=counted) as service:
+
+        def fails(*arguments):
+            counted.paths.clear()
+            raise RemoteError("here", "the line broke")
+
+        monkeypatch.setattr("ephyrus.client.sending.Arrays.send", fails)
+        with pytest.raises(RemoteError, match="the line broke"):
+            service.upload(block)
+        assert len(counted.paths) == 3
+        assert len(service.select("value", property__name="note 3")) == 0
+
+
 def test_what_has_no_place_is_named(running, caplog):
     block = small_block("more")
     block.segments[0].events[0].array_annotate(code=[1])

@@ -149,6 +149,16 @@ def test_a_refusal_is_an_error_that_tells_the_reason(status: int, kind: type):
     assert ("EPHYRUS_TOKEN" in str(error)) == (status == 401)
 
 
+def test_details_that_say_the_same_are_not_said_twice():
+    document = {"message": "Expired.", "details": "Expired."}
+    with (
+        client(lambda request: httpx2.Response(401, json=document)) as service,
+        pytest.raises(RemoteForbidden) as caught,
+    ):
+        service.get("analogsignal", 11)
+    assert str(caught.value).count("Expired.") == 1
+
+
 def test_an_answer_of_something_else_is_told_as_such():
     with (
         client(lambda request: httpx2.Response(200, text="<html>")) as service,

@@ -395,9 +395,18 @@ def job_worker(place: Place, *arguments: str, **settings: Any) -> Iterator[Proce
 
 
 @contextlib.contextmanager
-def raw_request(process: Process, head: str, body: bytes = b"") -> Iterator[socket.socket]:
-    """Send bytes over a connection of their own; lines of the head end with ``\\n``."""
-    with socket.create_connection(("127.0.0.1", process.port), timeout=PATIENCE) as connection:
+def raw_request(
+    process: Process, head: str, body: bytes = b"", *, room: int = 0
+) -> Iterator[socket.socket]:
+    """Send bytes over a connection of their own; lines of the head end with ``\\n``.
+
+    ``room`` is the space for what is received and not yet read (0: what the system likes).
+    """
+    with socket.socket() as connection:
+        if room:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        connection.settimeout(PATIENCE)
+        connection.connect(("127.0.0.1", process.port))
         lines = head.format(host=f"127.0.0.1:{process.port}").replace("\n", "\r\n")
         connection.sendall(lines.encode() + body)
         yield connection

@@ -366,6 +366,27 @@ def test_5_1_tags_of_other_views(lab):
     assert len(links_of_data) == 4
 
 
+def test_5_1_tags_tell_of_what_is_shown_within(lab):
+    block = lab.ada.make("electrophysiology/block", name="outer")
+    inner = lab.ada.make("electrophysiology/segment", name="inner", block=block["id"])
+    value = lab.ada.make("metadata/value", data="1", parent_property=lab.property["id"])
+    lab.ada.post(block["permalink"] + "?cascade=0", {"metadata": links(value)})
+    for params, changing, body in [
+        ({"cascade": 1}, inner, {"name": "new"}),
+        ({"q": "full"}, value, {"data": "2"}),
+    ]:
+        for path, more in ((block["permalink"], {}), (E + "block", {"id": block["id"]})):
+            if more and "cascade" in params:
+                continue  # of single objects only
+            tag = lab.ada.get(path, {**params, **more}).headers["etag"]
+            lab.ada.post(changing["permalink"], body)
+            headers = {"If-None-Match": tag}
+            assert lab.ada.get(path, {**params, **more}, headers=headers).status_code == 200
+            body = {name: text + "!" for name, text in body.items()}
+    for item in (block, value):
+        assert lab.ada.delete(item["permalink"]).status_code == 200
+
+
 def test_5_1_if_match(lab):
     made = lab.ada.make("electrophysiology/segment", name="one")
     path, guid = made["permalink"], made["fields"]["guid"]
@@ -382,9 +403,10 @@ def test_5_1_if_match(lab):
 
 def fields_of(lab, item, **params):
     """Names of the fields of a view, those of every object apart."""
-    common = set("id guid current_state safety_level owner date_created last_modified".split())
+    common = {"id", "guid", "current_state", "safety_level", "owner"}
+    common |= {"date_created", "last_modified", "shared_with", "metadata"}
     names = set(lab.ada.one(item["permalink"], **params)["fields"])
-    return names - common - {"shared_with", "metadata"}
+    return names - common
 
 
 def test_6_levels_of_detail(lab):
@@ -488,9 +510,12 @@ def test_6_1_every_lookup(lab):
 
 def test_6_1_quantities(lab):
     for params, first, stop in [
-        ({"t_start__gt": 15.55}, 2, 6), ({"t_start": 10.5}, 1, 2), ({"t_start__in": "0,10.5"}, 0, 2),
-        ({"sampling_rate__lte": 11}, 0, 2), ({"t_start__range": "10,22"}, 1, 3),
-    ]:  # fmt: skip
+        ({"t_start__gt": 15.55}, 2, 6),
+        ({"t_start": 10.5}, 1, 2),
+        ({"t_start__in": "0,10.5"}, 0, 2),
+        ({"sampling_rate__lte": 11}, 0, 2),
+        ({"t_start__range": "10,22"}, 1, 3),
+    ]:
         assert found(lab, "analogsignal", params) == links(*lab.signals[first:stop]), params
 
 

@@ -216,8 +216,10 @@ def test_readers_that_stall_are_dropped(site: Site) -> None:
         with watched(site, 100 * 4 * MIB):
             readers = []
             for _ in range(100):
-                readers.append(stack.enter_context(raw_request(site.process, head)))
-                time.sleep(0.01)  # each begins with megabytes for the buffers of its connection
+                # little room: otherwise each takes megabytes at once for its buffers
+                reader = raw_request(site.process, head, room=65536)
+                readers.append(stack.enter_context(reader))
+                time.sleep(0.005)
             for each in readers:
                 assert each.recv(1000).startswith(b"HTTP/1.1 200 OK")
             eventually(

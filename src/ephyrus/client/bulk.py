@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.client.objects import RemoteObject
-from ephyrus.client.sources import FetchedPoints, RemotePoints, unit_info
+from ephyrus.client.sources import RemotePoints, RemoteSignal, unit_info
 from ephyrus.client.units import spelled
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def load_all(client: Client, objects: Sequence[Any]) -> list[Any]:
     group: list[int] = []
     size = 0
     for at, each in enumerate(objects):
-        source = each._source
-        length = _bytes_of(source) if isinstance(source, RemotePoints) else SMALL_BYTES
+        length = each._source.nbytes
         if length >= SMALL_BYTES:
             loaded[at] = _loaded(each)
             continue
@@ -55,11 +54,6 @@ def load_all(client: Client, objects: Sequence[Any]) -> list[Any]:
     return loaded
 
 
-def _bytes_of(source: RemotePoints) -> int:
-    facts = [source.owner.arrays[name] for _, name in source.fields]
-    return sum(prod(each.shape) * each.dtype.itemsize for each in facts)
-
-
 def _loaded(lazy: Any) -> Any:
     has_waveforms = getattr(lazy, "waveforms", None) is not None
     return lazy.load(load_waveforms=True) if has_waveforms else lazy.load()
@@ -67,21 +61,14 @@ def _loaded(lazy: Any) -> Any:
 
 def _load_together(client: Client, loaded: list[Any], group: Sequence[int]) -> None:
     """Load those objects of a list, in place."""
-    sources = [loaded[at]._source for at in group]
-    wanted = [
-        {"datafile": source.owner.link(name)}
-        for source in sources
-        for _, name in source.fields
-        if source.length
-    ]
-    most = sum(map(_bytes_of, sources))
-    arrays = iter(client.run(client.flows.parts(wanted, most)) if wanted else ())
+    sources: list[RemotePoints | RemoteSignal] = [loaded[at]._source for at in group]
+    wanted = [{"datafile": link} for source in sources for link in source.links]
+    most = sum(source.nbytes for source in sources)
+    arrays = iter(client.run(client.flows.parts(wanted, most)))
     for at, source in zip(group, sources, strict=True):
-        if source.length:
-            columns = {
-                role: source.checked(name, next(arrays)).copy() for role, name in source.fields
-            }
-            loaded[at]._source = FetchedPoints(source.length, source.points(columns))
+        some = [next(arrays) for _ in source.links]
+        if some:
+            loaded[at]._source = source.fetched(some)
         loaded[at] = _loaded(loaded[at])
 
 

@@ -143,6 +143,9 @@ def refusal(address: str, status: int, body: bytes) -> RemoteError:
     told = told if isinstance(told, dict) else {}
     kind = _KINDS.get(status, RemoteError)
     message = str(told.get("message") or f"the service answered with status {status}")
+    details = told.get("details")
+    if details == message:
+        details = None
     if status == 401:
         message += " Log in with token=... (EPHYRUS_TOKEN) or username=... and password=..."
     return kind(
@@ -150,5 +153,5 @@ def refusal(address: str, status: int, body: bytes) -> RemoteError:
         message,
         status=status,
         message_type=str(told.get("message_type", "")),
-        details=told.get("details"),
+        details=details,
     )

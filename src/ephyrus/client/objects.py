@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ephyrus.errors import RemoteError
+
 __all__ = ["ArrayFacts", "FetchedArray", "Page", "RemoteObject", "collection"]
 
 _METADATA = frozenset({"section", "property", "value", "document"})
@@ -134,6 +136,27 @@ class RemoteObject(Mapping[str, Any]):
             raise KeyError(f"{name!r} of a {self.type} is no array")
         link = value["data"]
         return None if link is None else str(link)
+
+    def facts(self, name: str, *dimensions: int) -> ArrayFacts:
+        """Give type and shape of an array.
+
+        Parameters
+        ----------
+        name : str
+            The array.
+        *dimensions : int
+            How many dimensions it may have; none given: any number.
+
+        Raises
+        ------
+        RemoteError
+            If the service does not tell, or it has another number of dimensions.
+        """
+        known = self.arrays.get(name)
+        if known is None or (dimensions and len(known.shape) not in dimensions):
+            shape = "" if known is None else f" of shape {known.shape}"
+            raise RemoteError(self.permalink, f"it has no {name}{shape} that can be read")
+        return known
 
     def children(self, type_name: str) -> list[str]:
         """Give the permalinks of the children of a type."""

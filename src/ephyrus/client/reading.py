@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -178,11 +177,11 @@ def _prepare(tree: _Tree, type_name: str, objects: Sequence[RemoteObject]) -> No
     """Fetch the first and last time of all irregular signals, in one request."""
     if type_name != "irsaanalogsignal":
         return
-    some = [each for each in objects if prod(each.arrays["times"].shape)]
+    some = [each for each in objects if each.facts("times", 1).shape[0]]
     wanted = [
         {"datafile": each.link("times"), "start_index": at, "end_index": at + 1}
         for each in some
-        for at in (0, each.arrays["times"].shape[0] - 1)
+        for at in (0, each.facts("times").shape[0] - 1)
     ]
     ends = tree.client.run(tree.client.flows.parts(wanted, 64 * len(wanted)))
     for number, each in enumerate(some):
@@ -204,7 +203,7 @@ def _signal(tree: _Tree, found: RemoteObject) -> Any:
     from ephyrus.core import AnalogSignal
     from ephyrus.core.units import unit_from_text
 
-    known = found.arrays["signal"]
+    known = found.facts("signal", 1, 2)
     link = found.link("signal")
     source = RemoteSignal(tree.client, link or "", found.guid, known.shape, known.dtype)
     facts = tree.facts(found)
@@ -231,7 +230,7 @@ def _samples(tree: _Tree, found: RemoteObject) -> Any:
     from ephyrus.core import IrregularlySampledSignal
     from ephyrus.core.units import unit_from_text
 
-    known = found.arrays["signal"]
+    known = found.facts("signal", 1, 2)
     points = RemotePoints(tree.client, found, (("times", "times"), ("values", "signal")))
     unit, _ = unit_from_text(spelled(found["signal"]["units"], "signal"))
     time_unit = spelled(found["times"]["units"], "time")
@@ -266,7 +265,7 @@ def _spiketrain(tree: _Tree, found: RemoteObject) -> Any:
     waveforms = None
     if "waveforms" in found.arrays:
         fields.append(("waveforms", "waveforms"))
-        known = found.arrays["waveforms"]
+        known = found.facts("waveforms", 3)
         wave_unit, _ = unit_from_text(spelled(found["waveforms"]["units"], "signal"))
         waveforms = pq.Quantity(np.empty((0, *known.shape[1:]), known.dtype), wave_unit)
     notes = facts["annotations"].pop(WAVEFORM_NOTES, {})

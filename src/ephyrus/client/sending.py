@@ -97,8 +97,6 @@ class Arrays:
         Id of the section that the files go to.
     progress : object
         Told about bytes; None: nobody is.
-    made : list of RemoteObject
-        Takes note of what was made.
     """
 
     client: Client
@@ -106,7 +104,6 @@ class Arrays:
     folder: Path
     section: str
     progress: Any
-    made: list[RemoteObject]
     _owners: list[dict[str, str | None]] = field(default_factory=list)
     _files: list[Path] = field(default_factory=list)
     _bytes: int = 0
@@ -151,7 +148,6 @@ class Arrays:
         found: list[RemoteObject] = []
         if uploads:
             found = client.run(client.flows.upload(uploads, self.section or None, convert=False))
-            self.made += found
         ids = iter(found)
         fields = [
             {name: {"data": _id(next(ids)), "units": unit} for name, unit in units.items()}

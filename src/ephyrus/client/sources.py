@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ephyrus.core.lazy import Points
     from ephyrus.core.units import UnitInfo
 
-__all__ = ["FetchedPoints", "RemotePoints", "RemoteSignal", "texts", "unit_info"]
+__all__ = ["FetchedPoints", "FetchedSignal", "RemotePoints", "RemoteSignal", "texts", "unit_info"]
 
 WIDER = 1e-9  # of a time: a window that is asked for is widened by this share, then cut exactly
 
@@ -112,6 +112,29 @@ class RemoteSignal:
             return np.array(values, self.dtype)
         return np.asarray(values[:, back], self.dtype)
 
+    @property
+    def links(self) -> list[str]:
+        """Links to all arrays."""
+        return [self.link] if prod(self.stored_shape) else []
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all numbers."""
+        return prod(self.stored_shape) * self.dtype.itemsize
+
+    def fetched(self, arrays: Sequence[NDArray[Any]]) -> FetchedSignal:
+        """Make the source of whole arrays that were fetched, in the order of `links`.
+
+        Raises
+        ------
+        RemoteError
+            If they have another shape.
+        """
+        (values,) = arrays
+        what = self.client.address + self.link
+        values = _checked(values, self.stored_shape, what).reshape(self.shape)
+        return FetchedSignal(np.array(values, self.dtype))
+
     def read_raw(
         self, start: int, stop: int, channels: NDArray[np.intp] | None
     ) -> tuple[NDArray[Any], float]:
@@ -143,7 +166,7 @@ class RemotePoints:
     @property
     def length(self) -> int:
         """Number of items."""
-        return int(self.owner.arrays["times"].shape[0]) if "times" in self.owner.arrays else 0
+        return self.owner.facts("times", 1).shape[0]
 
     def window(self, t_start: float | None, t_stop: float | None) -> tuple[int, int]:
         """Ask the service which items lie in a window of time (seconds)."""
@@ -205,7 +228,7 @@ class RemotePoints:
 
     def _fetch(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Fetch rows of an array."""
-        facts = self.owner.arrays[name]
+        facts = self.owner.facts(name)
         link = self.owner.link(name)
         shape = (max(0, stop - start), *facts.shape[1:])
         if not shape[0] or link is None:
@@ -214,9 +237,58 @@ class RemotePoints:
         values = self.client.run(self.client.flows.numbers(link, self.owner.guid, more, most))
         return np.array(_checked(values, shape, self.client.address + link))
 
-    def checked(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
-        """Give a whole array that was fetched; see `_checked`."""
-        return _checked(values, self.owner.arrays[name].shape, self.client.address)
+    @property
+    def links(self) -> list[str]:
+        """Links to all arrays."""
+        links = [self.owner.link(name) for _, name in self.fields] if self.length else []
+        return [link for link in links if link is not None]
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all numbers."""
+        facts = [self.owner.facts(name) for _, name in self.fields]
+        return sum(prod(each.shape) * each.dtype.itemsize for each in facts)
+
+    def fetched(self, arrays: Sequence[NDArray[Any]]) -> FetchedPoints:
+        """Make the source of whole arrays that were fetched, in the order of `links`.
+
+        Raises
+        ------
+        RemoteError
+            If they have another shape.
+        """
+        columns = {
+            role: np.array(_checked(values, self.owner.facts(name).shape, self.client.address))
+            for (role, name), values in zip(self.fields, arrays, strict=True)
+        }
+        return FetchedPoints(self.length, self.points(columns))
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedSignal:
+    """Samples that were fetched together with those of other signals.
+
+    Attributes
+    ----------
+    values : ndarray, shape (time, channel)
+        All of them.
+    """
+
+    values: NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape."""
+        return self.values.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.values.dtype
+
+    def read(self, start: int, stop: int, channels: NDArray[np.intp] | None) -> NDArray[Any]:
+        """Give samples [start, stop)."""
+        return self.values[start:stop] if channels is None else self.values[start:stop, channels]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ephyrus.client.annotations import Note, notes_of
-from ephyrus.client.objects import RemoteObject
+from ephyrus.client.calls import Call
+from ephyrus.client.objects import RemoteObject, collection
 from ephyrus.client.reading import WAVEFORM_NOTES
 from ephyrus.client.sending import Arrays, quantity
 
@@ -63,10 +64,10 @@ class _Job:
         Told about bytes; None: nobody is.
     folder : Path
         Place for the files that are sent.
-    made : list of RemoteObject
-        What to take away if it fails, in the order in which it was made.
     section : str
-        Id of the section that annotations go to.
+        Id of the section that annotations and files go to; empty: none yet.
+    blocks : list of RemoteObject
+        The block, once it was made.
     properties : dict
         Ids of properties by name, type and unit.
     values : dict
@@ -78,17 +79,15 @@ class _Job:
     client: Client
     progress: Any
     folder: Path
-    made: list[RemoteObject] = field(default_factory=list)
     section: str = ""
+    blocks: list[RemoteObject] = field(default_factory=list)
     properties: dict[tuple[str, str, str], str] = field(default_factory=dict)
     values: dict[Note, list[str]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def create(self, type_name: str, **values: Any) -> RemoteObject:
         """Create one object."""
-        found = self.client.create(type_name, **values)
-        self.made.append(found)
-        return found
+        return self.client.create(type_name, **values)
 
     def annotated(self, annotations: Mapping[str, Any]) -> list[str]:
         """Send annotations as properties with values; gives the values' permalinks."""
@@ -133,14 +132,20 @@ def write_block(client: Client, block: Block, progress: Any) -> RemoteObject:
 
 
 def _take_away(job: _Job) -> None:
-    """Delete what was made, the last first; what is gone with its parent is no failure."""
+    """Delete the block, the files, and the section; all else that was made lies below them."""
     from ephyrus.errors import RemoteError
 
-    for found in reversed(job.made):
+    force = ("force", "1")
+    calls = [Call("DELETE", each.permalink, params=(force,)) for each in job.blocks]
+    if job.section:
+        files = ("section", job.section), force
+        calls.append(Call("DELETE", collection("datafile"), params=files))
+        calls.append(Call("DELETE", collection("section") + job.section, params=(force,)))
+    for call in calls:
         try:
-            job.client.delete(found, force=True)
+            job.client.run(job.client.flows.told(call))
         except RemoteError as error:
-            log.debug("%s was not taken away: %s", found.permalink, error)
+            log.warning("%s was not taken away: %s", call.path, error)
 
 
 def _block(job: _Job, block: Block) -> RemoteObject:
@@ -154,6 +159,7 @@ def _block(job: _Job, block: Block) -> RemoteObject:
         metadata=job.annotated(block.annotations),
         **_container(block),
     )
+    job.blocks.append(made)
     places = _groups(job, block, made)
     for segment in block.segments:
         _segment(job, segment, made, places)
@@ -235,7 +241,7 @@ def _segment(
     notes = job.annotated(segment.annotations)
     made = job.create("segment", name=name, block=above.id, metadata=notes, **_container(segment))
     for list_name, type_name in _DATA.items():
-        arrays = Arrays(job.client, type_name, job.folder, job.section, job.progress, job.made)
+        arrays = Arrays(job.client, type_name, job.folder, job.section, job.progress)
         waiting: list[tuple[Any, dict[str, str]]] = []
         for held in getattr(segment, list_name):
             place = places.get(id(held), {})

@@ -50,12 +50,15 @@ class Drive:
         Database.
     rows : Rows
         Rows of the list: only filters on these are driven.
+    sorted_by : str
+        Name of the first key of the order: its index gives both.
     is_narrow : bool
         A filter leads to few objects: gather these and sort them.
     """
 
     connection: Connection
     rows: Rows
+    sorted_by: str = ""
     is_narrow: bool = False
     _ranges: dict[str, list[tuple[ColumnElement[bool], ColumnElement[bool]]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -69,25 +72,34 @@ class Drive:
 
     def ranges(self) -> list[ColumnElement[bool]]:
         """Give the conditions of all comparisons that were taken, those on a column together."""
-        result: list[ColumnElement[bool]] = []
-        for conditions in self._ranges.values():
-            indexed = and_(*(each for each, _ in conditions))
-            few = not self.is_narrow and self._within(indexed)
-            self.is_narrow = self.is_narrow or few
-            result.append(indexed if few else and_(*(each for _, each in conditions)))
-        return result
+        sorted_by = self._ranges.pop(self.sorted_by, [])
+        result = [indexed for indexed, _ in sorted_by]
+        indexed = [and_(*(each for each, _ in pairs)) for pairs in self._ranges.values()]
+        plain = [and_(*(each for _, each in pairs)) for pairs in self._ranges.values()]
+        if not indexed:
+            return result
+        counts = self._counts(indexed) if not self.is_narrow else [_MOST_WITHIN + 1]
+        fewest = counts.index(min(counts))
+        if counts[fewest] <= _MOST_WITHIN:
+            self.is_narrow = True
+            plain[fewest] = indexed[fewest]
+        return [*result, *plain]
 
-    def _within(self, condition: ColumnElement[bool]) -> bool:
-        """Tell whether few objects fulfil a condition that an index answers."""
-        found = (
-            select(literal_column("1"))
-            .select_from(self.rows.table)
-            .where(condition)
-            .limit(_MOST_WITHIN + 1)
-            .subquery()
-        )
-        counted = select(func.count()).select_from(found)
-        return int(self.connection.execute(counted).scalar_one()) <= _MOST_WITHIN
+    def _counts(self, conditions: Sequence[ColumnElement[bool]]) -> list[int]:
+        """Count the objects that fulfil conditions which an index answers, up to a number."""
+        counted = [
+            select(func.count())
+            .select_from(
+                select(literal_column("1"))
+                .select_from(self.rows.table)
+                .where(condition)
+                .limit(_MOST_WITHIN + 1)
+                .subquery()
+            )
+            .scalar_subquery()
+            for condition in conditions
+        ]
+        return list(self.connection.execute(select(*counted)).one())
 
     def among(
         self, column: ColumnElement[int], above: Rows, wanted: Select[Any]

@@ -29,6 +29,7 @@ _READ_ONLY = frozenset(
         "permalink",
         "location",
         "model",
+        "arrays",
         "partial",
     }
 )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Executable,
     FromClause,
+    Integer,
     Select,
     Text,
     func,
@@ -147,9 +148,13 @@ def _column(table: FromClause, name: str, *, cut: bool) -> ColumnElement[Any]:
     column: ColumnElement[Any] = table.c[name]
     if not cut:
         return column
-    # figures that never change are part of the statement
-    start, length = literal_column("1"), literal_column(str(_SHORT + 1))
+    start, length = _constant(1), _constant(_SHORT + 1)
     return func.substr(column, start, length, type_=Text()).label(name)
+
+
+def _constant(number: int) -> ColumnElement[int]:
+    """Give a number that is spelled out in the statement."""
+    return literal_column(str(number), Integer())
 
 
 def _holder(
@@ -372,13 +377,10 @@ def _plan(snapshot: Snapshot, kind: ObjectType, detail: Detail) -> _Plan:
         parts.append(_metadata(snapshot, kind))
     if detail.shares and not kind.rights_from and not snapshot.principal.is_anonymous:
         parts.append(_shares(kind))
-    numbered = [
-        part.query.add_columns(literal_column(str(place))) for place, part in enumerate(parts)
-    ]
+    numbered = [part.query.add_columns(_constant(place)) for place, part in enumerate(parts)]
     if not numbered:
         return _Plan((), None)
-    # figures that never change are part of the statement
-    most = literal_column(str(MOST_LINKS + 1))
+    most = _constant(MOST_LINKS + 1)
     if len(numbered) == 1:
         return _Plan(tuple(parts), numbered[0].limit(most))
     return _Plan(tuple(parts), union_all(*numbered).limit(most))

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, FromClause, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, or_, select, true
 
 from ephyrus.service.catalog import permalinks, tagged
 from ephyrus.service.catalog.driving import Drive
 from ephyrus.service.catalog.lookups import ALIASES, NAMES, Column, apply, refused
 from ephyrus.service.catalog.snapshots import Rows, Snapshot
+from ephyrus.service.db.functions import unindexed
 from ephyrus.service.db.schema import ORDERED
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.types import CATEGORIES, TYPES, ObjectType, Parent
@@ -22,7 +23,8 @@ Condition = ColumnElement[bool]
 _MOST_STEPS = 8
 _TEXT_FACTS = ("mime",)
 _NUMBER_FACTS = ("size", "file_type")
-_RANGES = frozenset({"exact", "gt", "gte", "ge", "lt", "lte", "le", "range"})
+_INDEXED = ORDERED | {"name", "last_modified"}
+_RANGES = frozenset({"gt", "gte", "ge", "lt", "lte", "le", "range", "startswith"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,10 @@ def _compared(
 ) -> Condition:
     """Compare a column; of those with an index the drive decides whether it is used."""
     found = apply(path.key, column, lookup, text)
-    is_range = name in ORDERED and lookup in _RANGES and rows.is_present
+    is_range = name in _INDEXED and lookup in _RANGES and rows.is_present
     if not is_range or path.drive is None or path.drive.rows is not rows:
         return found
-    # an expression has no index
-    plain = replace(column, plain=column.plain + literal_column("0"))
+    plain = replace(column, plain=unindexed(column.plain))
     path.drive.add_range(name, found, apply(path.key, plain, lookup, text))
     return true()
 

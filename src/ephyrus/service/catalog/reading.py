@@ -26,12 +26,15 @@ from ephyrus.service.catalog.records import FULL, ArrayRow, Detail, Page, Record
 from ephyrus.service.catalog.selecting import conditions
 from ephyrus.service.catalog.snapshots import Rows, Snapshot
 from ephyrus.service.db.functions import among
-from ephyrus.service.db.schema import ARRAYS
+from ephyrus.service.db.schema import ARRAYS, TABLES
 from ephyrus.service.principals import Principal
 from ephyrus.service.types import TYPES
 
-__all__ = ["Owner", "array_of", "arrays_of", "get", "get_many", "owner_of_array", "select_ids"]
-__all__ += ["select"]
+__all__ = ["COUNTED_ANYWAY", "Owner", "array_of", "arrays_of", "get", "get_many"]
+__all__ += ["is_counted_quickly", "owner_of_array", "select", "select_ids"]
+
+COUNTED_ANYWAY = 10_000
+"""Objects of a type, up to which selections are counted without being asked to."""
 
 
 class Owner(NamedTuple):
@@ -175,7 +178,7 @@ def select(
     snapshot = Snapshot.of(connection, principal, query.at_time)
     rows = snapshot.rows(kind)
     keys = ordering(snapshot, rows, query.order_by)
-    drive = Drive(connection, rows)
+    drive = Drive(connection, rows, keys[0].name.removeprefix("-"))
     where = conditions(connection, snapshot, rows, query, drive)
     chosen = _spaced(rows, query, keys, sql_select(rows.column("id")).where(*where), where)
     if query.cursor is not None:
@@ -271,6 +274,15 @@ def _total(
     return int(
         connection.execute(sql_select(func.count()).select_from(counted.subquery())).scalar_one()
     )
+
+
+def is_counted_quickly(connection: Connection, kind: str) -> bool:
+    """Tell whether any selection of a type is counted within a few milliseconds.
+
+    Counting goes through all objects in the worst case, where a page is found after a few.
+    """
+    highest = connection.execute(sql_select(func.max(TABLES[kind].c.id))).scalar()
+    return (highest or 0) <= COUNTED_ANYWAY
 
 
 def select_ids(

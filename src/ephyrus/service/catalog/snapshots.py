@@ -73,6 +73,13 @@ def _alias(table: Table, place: int) -> FromClause:
     return table.alias()
 
 
+@cache
+def _exists(table: FromClause) -> Condition:
+    """Make the condition that a row of the present is not deleted."""
+    condition: Condition = table.c.current_state != DELETED
+    return condition
+
+
 @dataclass(slots=True)
 class Snapshot:
     """The state of all objects at a time, as a principal may see it.
@@ -107,7 +114,7 @@ class Snapshot:
         kind = TYPES[kind] if isinstance(kind, str) else kind
         if self.at_time is None:
             table = self._named(TABLES[kind.name])
-            return Rows(kind, table, table.c.current_state != DELETED, is_present=True)
+            return Rows(kind, table, _exists(table), is_present=True)
         table = self._named(VERSIONS[kind.name])
         return Rows(kind, table, self._holds(table), is_present=False)
 

@@ -22,7 +22,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["among", "among_bound", "contains", "matches"]
+__all__ = ["among", "among_bound", "contains", "matches", "unindexed"]
 
 
 class _Condition(FunctionElement[bool]):
@@ -100,6 +100,32 @@ def _in_array(element: _among, compiler: Any, **options: Any) -> str:
     """Spell it for PostgreSQL."""
     column, ids = (compiler.process(each, **options) for each in element.clauses)
     return f"{column} = ANY ({ids})"
+
+
+class _unindexed(FunctionElement[Any]):  # noqa: N801
+    """A column as an expression, for which the databases use no index."""
+
+    inherit_cache = True
+
+
+def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Give a column such that the database does not look for its values in an index."""
+    made: ColumnElement[Any] = _unindexed(column)
+    made.type = column.type
+    return made
+
+
+@compiles(_unindexed)
+def _plus(element: _unindexed, compiler: Any, **options: Any) -> str:
+    """Spell it for SQLite."""
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+@compiles(_unindexed, "postgresql")
+def _coalesce(element: _unindexed, compiler: Any, **options: Any) -> str:
+    """Spell it for PostgreSQL."""
+    column = compiler.process(element.clauses, **options)
+    return f"coalesce({column}, {column})"
 
 
 @compiles(_position)

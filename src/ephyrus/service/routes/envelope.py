@@ -57,12 +57,16 @@ class Shown:
         Names of the fields that are shown; None: all.
     style : str
         How ids are printed.
+    at_time : datetime, optional
+        The objects are shown as they were then, UTC; links to their arrays say so too, as these may
+        be deleted by now.
     """
 
     level: Level = "beard"
     children: bool = True
     only: frozenset[str] | None = None
     style: str = "int"
+    at_time: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -306,11 +310,18 @@ def _arrays(record: Record, shown: Shown, facts: Facts) -> dict[str, Any]:
         elif name in facts.values:
             given[name] = {"units": ref.units, "data": facts.values[name]}
         elif links is not None and name in links:
-            given[name] = {"units": ref.units, "data": links[name]}
+            given[name] = {"units": ref.units, "data": _at(links[name], shown.at_time)}
         else:
             link = permalink("datafile", ref.datafile_id, shown.style)
-            given[name] = {"units": ref.units, "data": link}
+            given[name] = {"units": ref.units, "data": _at(link, shown.at_time)}
     return given
+
+
+def _at(link: str | None, moment: datetime | None) -> str | None:
+    """Let a link lead to an array as it was."""
+    if link is None or moment is None:
+        return link
+    return f"{link}{'&' if '?' in link else '?'}at_time={moment.isoformat()}"
 
 
 def _parents(record: Record, style: str) -> dict[str, Any]:

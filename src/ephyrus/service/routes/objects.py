@@ -29,7 +29,7 @@ from ephyrus.service.types import TYPES, ObjectType, find
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from ephyrus.service.catalog.records import Page
+    from ephyrus.service.catalog.records import Page, Record
     from ephyrus.service.routes.call import Call
 
 __all__ = [
@@ -76,21 +76,25 @@ async def show(call: Call) -> Answer:
     record = loaded.records[0]
     tag = quoted(record.guid, _normal(options, loaded))
     public = record.safety_level == 1 and call.service.settings.anonymous_read
-    same = revalidate(call, tag, record.modified, public=public)
+    modified = max(each.modified for each in (record, *_within(loaded)))
+    same = revalidate(call, tag, modified, public=public)
     if same is not None:
         return same
-    headers = cache_headers(tag, record.modified, public=public)
+    headers = cache_headers(tag, modified, public=public)
     if options.cascade or (not options.request.is_plain and reads_arrays(record, options)):
         return await call.thread(_shown, call, loaded, options, headers)
     return _shown(call, loaded, options, headers)
 
 
+def _within(loaded: Loaded) -> list[Record]:
+    """Objects that are shown within others: those below, properties and values."""
+    pairs = [record for found in loaded.pairs.values() for pair in found for record in pair]
+    return [*loaded.below.values(), *pairs]
+
+
 def _normal(options: Options, loaded: Loaded) -> str:
-    """Say what an answer depends on beside the version of its object."""
-    if not options.cascade:
-        return options.normal
-    below = " ".join(each.guid for each in loaded.below.values())
-    return f"{options.normal} {below}"
+    """Say what an answer depends on beside the versions of its objects."""
+    return " ".join((options.normal, *(each.guid for each in _within(loaded)))).strip()
 
 
 def _shown(call: Call, loaded: Loaded, options: Options, headers: dict[str, str]) -> Answer:
@@ -108,7 +112,7 @@ def list_objects(call: Call) -> Answer:
         page = _select(conn, call, kind, query, options)
         loaded = load_many(conn, call, page.records, options)
     span = f"{page.offset} {page.total} {page.next_cursor}"
-    normal = f"{call.principal.username} {kind.name} {options.normal} {span}"
+    normal = f"{call.principal.username} {kind.name} {_normal(options, loaded)} {span}"
     tag = list_tag((each.guid for each in page.records), normal)
     same = revalidate(call, tag)
     if same is not None:
@@ -135,8 +139,10 @@ def _select(
     conn: Connection, call: Call, kind: ObjectType, query: ListQuery, options: Options
 ) -> Page:
     """Read a page. The selection is counted once, and again when the catalog has changed."""
-    wanted = query.count or not ("count" in call.query or "total" in call.query)
     loader = Loader.of(call.service)
+    wanted = query.count
+    if not ("count" in call.query or "total" in call.query):
+        wanted = _is_counted_quickly(conn, call, kind.name, loader)
     page_free = replace(query, offset=0, max_results=0, cursor=None, order_by=(), count=False)
     key = ("total", call.principal, kind.name, page_free)
     total = loader.known(key, call.stamp) if wanted else None
@@ -145,6 +151,15 @@ def _select(
     if page.total is not None:
         loader.keep(key, call.stamp, page.total, size=_BYTES_OF_TOTAL)
     return page if total is None else replace(page, total=total)
+
+
+def _is_counted_quickly(conn: Connection, call: Call, kind: str, loader: Loader) -> bool:
+    """Tell whether selections of a type are counted without being asked to."""
+    known: bool | None = loader.known(("counted", kind), call.stamp)
+    if known is None:
+        known = reading.is_counted_quickly(conn, kind)
+        loader.keep(("counted", kind), call.stamp, known, size=_BYTES_OF_TOTAL)
+    return known
 
 
 def _page_links(call: Call, query: ListQuery, page: Page) -> dict[str, str]:

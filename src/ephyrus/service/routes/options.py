@@ -133,17 +133,19 @@ def read_options(call: Call, kind: ObjectType, *, listed: bool) -> Options:
             "cascade=1 is possible for single objects only; ask for them one by one.",
             details="cascade",
         )
-    at_time = query.one("at_time")
+    text = query.one("at_time")
+    at_time = None if text is None else parse_at_time(text)
     return Options(
         shown=Shown(
             level=_LEVEL[level],
             children=query.flag("show_kids", default=True),
             only=_only(query.one("fields"), kind),
             style=call.service.settings.id_style,
+            at_time=at_time,
         ),
         request=RangeRequest.from_query(query.pairs, prefer=call.header("prefer")),
         cascade=cascade,
-        at_time=None if at_time is None else parse_at_time(at_time),
+        at_time=at_time,
     )
 
 

@@ -110,7 +110,12 @@ PAGE = (
     _text("cursor", "Continue behind the last object of a page: its next_cursor."),
     _text("order_by", "Fields to order by, separated by commas; - before one: descending."),
     _text("search", "Words in names, descriptions, labels and metadata."),
-    _flag("count", "0: the total is not counted, which is faster for large selections."),
+    _flag(
+        "count",
+        "1: the total is counted, which takes long for large selections. 0: it is not. If nothing "
+        "is said it is counted as long as there are at most 10,000 objects of the type. Where the "
+        "list ends on the page it is known without counting.",
+    ),
 )
 """Which part of a list is shown."""
 
