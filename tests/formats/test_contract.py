@@ -63,7 +63,11 @@ def _collected(name: str) -> tuple[tuple[Sample, ...], str]:
     return samples, "" if samples else f"tests/synth/{name}.py: samples() is empty"
 
 
-@pytest.mark.parametrize("name", format_names())
+# A service has no files that could be damaged: the tests of the client break its answers.
+OF_FILES = [name for name in format_names() if format_module(name).FORMAT.mode != "database"]
+
+
+@pytest.mark.parametrize("name", OF_FILES)
 def test_format_has_samples(name):
     samples, reason = _collected(name)
     assert samples, f"{reason}; the contract needs samples of every format"

@@ -10,6 +10,7 @@ import gzip
 import io
 import itertools
 import json
+import tarfile
 import time
 import zipfile
 from datetime import UTC, datetime
@@ -21,7 +22,9 @@ from starlette.testclient import TestClient
 
 from ephyrus.service.accounts import users
 from ephyrus.service.accounts.passwords import Passwords
+from tests.neuroshare.vendor import as_nsn
 from tests.service.support import Site, User
+from tests.synth import axon
 
 E = "/electrophysiology/"
 M = "/metadata/"
@@ -261,6 +264,19 @@ def archive(name):
     return file.getvalue()
 
 
+def tape(name, packing):
+    """Write a TAR archive."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=f"w:{packing}") as tar:
+        tar.addfile(tarfile.TarInfo(name))
+    return file.getvalue()
+
+
+def raw_of_recording():
+    """Write a small recording of a vendor."""
+    return axon.abf2(np.zeros((10, 1), "<i2")).tobytes()
+
+
 def upload(user, content, name="file", **params):
     """Upload a file."""
     answer = user.request("POST", "/datafiles/", files={"raw_file": (name, content)}, params=params)
@@ -271,11 +287,15 @@ def upload(user, content, name="file", **params):
 def test_8_kinds_of_files(ada):
     kinds = {
         0: [b"nothing", hdf5(), hdf5(a=[1], b=[2]), hdf5(a=1.0), hdf5(a=np.ones((1, 1, 1, 1)))],
+        1: [as_nsn().packed()],
+        2: [raw_of_recording()],
         3: [b"1,2,3\n4,5,6\n"],
         4: [b'<?xml version="1.0"?><odML version="1.1"><section><name>n</name></section></odML>'],
         5: [hdf5(a=np.ones(3)), hdf5(b=np.ones((3, 2, 4), "i2")), hdf5(c=np.array([b"x"]))],
         6: [archive("a.txt")],
+        7: [tape("a.txt", ""), tape("a.txt", "gz")],
     }
+    assert list(kinds) == list(range(8))
     for kind, contents in kinds.items():
         for content in contents:
             made = upload(ada, content, "it.csv" if kind == 3 else "it", convert=0)

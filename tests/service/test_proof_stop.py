@@ -112,6 +112,12 @@ def test_a_worker_process_that_dies_is_replaced_and_none_outlives_the_parent(pla
             lambda: len(set(process.workers()) - {first}) == 2 and process.health() == 200,
             what="another one has taken its place",
         )
+        for _ in range(20):  # each on a connection of its own: both answer some
+            assert process.health() == 200
+        with process.client() as client:
+            lines = client.get("/metrics").text.splitlines()
+        counted = [line for line in lines if line.startswith("ephyrus_request_seconds_count{")]
+        assert any('route="/health"' in line and float(line.split()[-1]) >= 20 for line in counted)
         below = process.below()
         assert second in below
         os.kill(process.pid, signal.SIGKILL)

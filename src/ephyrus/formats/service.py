@@ -8,6 +8,9 @@ blocks are seen.
 
 Signals, irregular signals, spike trains with waveforms, events and epochs are read; metadata are
 annotations, units are groups of spike trains. Needs the extra ``client``.
+
+Not read: single spikes, and the channels of a signal as signals of their own. Source: the interface
+of the data service, in its own words at ``/docs``.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -19,9 +20,12 @@ from typing import Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from ephyrus.service.routes.metrics import prepare_workers
+
 __all__ = ["Server", "address_of", "environment_of", "is_loopback", "listening"]
 
 FACTORY = "ephyrus.service.app:from_environment"
+NUMBERS = "PROMETHEUS_MULTIPROC_DIR"
 HUNG = 60  # seconds without a sign of life after which a process is replaced
 TRIED_PORTS = 20  # after the usual one, where that is taken
 
@@ -143,7 +147,7 @@ class Server:
                 with _variables(self._environment):
                     self._one.run(sockets=[self.listener])
                 return
-            with _variables(self._environment), _signals_kept():
+            with _variables(self._environment), _signals_kept(), _shared_numbers():
                 self._many = _Workers(self._config, sockets=[self.listener])
                 if self._is_stopped.is_set():
                     self._many.should_exit.set()
@@ -214,6 +218,15 @@ def _signals_kept() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _shared_numbers() -> Iterator[None]:
+    """Let each of several processes tell the numbers of all, which lie in a folder meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="ephyrus-metrics-") as folder:
+        with _variables({NUMBERS: os.environ.get(NUMBERS, folder)}):
+            prepare_workers()
+            yield
 
 
 @contextlib.contextmanager

@@ -32,6 +32,7 @@ from ephyrus.service.files.kinds import (
 __all__ = ["is_archive", "kind_of", "looks_like_tar", "open_compressed"]
 
 ZIP_MEMBER = b"PK\x03\x04"
+NEUROSHARE_FORMATS = ("neuroshare", "nsn")  # through a vendor's library, and the native one
 PLAIN_TABLES = ("asciisignal", "asciispiketrain", "rawbinarysignal", "rawmcs")
 _PACKED: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
     (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
@@ -65,7 +66,7 @@ def kind_of(path: Path) -> dict[str, Any]:
     match = _recording(path)
     is_plain = match is not None and match.format.name in PLAIN_TABLES
     if match is not None and not is_plain:
-        kind = NEUROSHARE if match.format.name == "neuroshare" else READABLE
+        kind = NEUROSHARE if match.format.name in NEUROSHARE_FORMATS else READABLE
         return _found(kind, path, match.format.name)
     if zipfile.is_zipfile(path):
         return _found(ZIP, path, mime="application/zip")
