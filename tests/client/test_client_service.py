@@ -307,16 +307,17 @@ def test_an_array_in_points(running, uploaded):
         assert set(np.ravel(low_high.values)) >= {LFP[:, 1].min(), LFP[:, 1].max()}
 
 
-def test_annotating_an_object(running, uploaded):
+def test_annotating_an_object(running):
     with running.client("ada") as service:
+        made = service.upload(small_block("annotated"))
         section = service.create("section", name="notes")
         about = service.create("property", name="drug", section=section.id)
         value = service.create("value", data="saline", parent_property=about.id)
-        (segment,) = service.select("segment", name="second", block=uploaded.id)
+        (segment,) = service.select("segment", block=made.id)
         service.annotate(segment, [value])
-        read = service.block(uploaded.id).segments[1]
+        read = service.block(made.id).segments[0]
         assert read.annotations["drug"] == "saline"
-        assert read.irregularlysampledsignals[0].annotations["drug"] == "saline"
+        assert read.events[0].annotations["drug"] == "saline"
 
 
 def test_the_other_client_knows_the_same(running, uploaded):

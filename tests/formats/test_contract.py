@@ -76,7 +76,7 @@ def test_format_has_samples(name):
     assert sorted(set(names)) == sorted(names), "samples need names of their own"
 
 
-SAMPLES_IN_FULL = 3  # so many samples of a format get all damage, or all of them their share of it
+SAMPLES_IN_FULL = 1  # a format gets the damage of so many samples; its samples share it
 EVERYTHING = os.environ.get("EPHYRUS_CONTRACT", "") == "full"
 
 

@@ -136,6 +136,7 @@ class Place:
             **kept,
             **{f"EPHYRUS_SERVICE_{name.upper()}": _text(each) for name, each in values.items()},
             "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(self.folder),  # what killed processes leave there goes with the test
             "NO_COLOR": "1",
             "COLUMNS": "200",
             "OPENBLAS_NUM_THREADS": "1",

@@ -102,9 +102,17 @@ def test_a_server_that_stops_answers_what_it_was_asked(place: Place) -> None:
     assert place.store.source(key or "").read_at(0, 8) == b"\x89HDF\r\n\x1a\n"
 
 
+def _note_who_answers(process: Process, known: set[str]) -> set[str]:
+    """Ask on a new connection, and note which process answers: its requests begin alike."""
+    with process.client() as client:
+        known.add(client.get("/health").headers["x-request-id"].partition("-")[0])
+    return known
+
+
 def test_a_worker_process_that_dies_is_replaced_and_none_outlives_the_parent(place: Place) -> None:
     with server(place, workers=2) as process:
-        eventually(lambda: len(process.workers()) == 2, what="two answer")
+        answering: set[str] = set()
+        eventually(lambda: len(_note_who_answers(process, answering)) == 2, what="both answer")
         first, second = process.workers()
         os.kill(first, signal.SIGKILL)
         eventually(lambda: not exists(first), what="one has ended")

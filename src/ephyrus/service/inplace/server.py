@@ -223,10 +223,12 @@ def _signals_kept() -> Iterator[None]:
 @contextlib.contextmanager
 def _shared_numbers() -> Iterator[None]:
     """Let each of several processes tell the numbers of all, which lie in a folder meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="ephyrus-metrics-") as folder:
-        with _variables({NUMBERS: os.environ.get(NUMBERS, folder)}):
-            prepare_workers()
-            yield
+    with (
+        tempfile.TemporaryDirectory(prefix="ephyrus-metrics-") as folder,
+        _variables({NUMBERS: os.environ.get(NUMBERS, folder)}),
+    ):
+        prepare_workers()
+        yield
 
 
 @contextlib.contextmanager
