@@ -397,6 +397,17 @@ def test_filters_on_times_select_the_same_whichever_way_they_are_looked_for(
             assert len(ids) == len(wanted)
 
 
+def test_only_small_tables_are_counted_without_being_asked_to(
+    lab: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lab.reading() as connection:
+        assert reading.is_counted_quickly(connection, "event")
+        assert reading.is_counted_quickly(connection, "unit")  # there are none
+        monkeypatch.setattr(reading, "COUNTED_ANYWAY", 3)
+        assert not reading.is_counted_quickly(connection, "event")
+        assert reading.is_counted_quickly(connection, "segment")
+
+
 def test_a_connection_that_was_closed_meanwhile_is_made_anew(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
