@@ -58,6 +58,14 @@ def site(request, tmp_path_factory):
         yield site
 
 
+@pytest.fixture(scope="module")
+def arrays(tmp_path_factory):
+    """Give a service with a long signal and a table."""
+    with Site(tmp_path_factory.mktemp("arrays")) as site:
+        user = site.user("ada")
+        yield user, f"/datafiles/{user.array(Y)}", f"/datafiles/{user.array(TABLE)}"
+
+
 @pytest.fixture
 def ada(site):
     """Give somebody who has logged in."""
@@ -192,9 +200,9 @@ def test_7_delete(ada):
     refused(ada.get(other[0]["permalink"]), 404, "does_not_exist")
 
 
-def test_7_delete_with_collaborators(ada):
+def test_7_delete_with_collaborators(ada, bob):
     block, segment, *_ = make_tree(ada)
-    ada.post(segment["permalink"] + "/acl", {"shared_with": {"bob": 2}})
+    ada.post(segment["permalink"] + "/acl", {"shared_with": {bob.name: 2}})
     refused(ada.delete(block["permalink"]), 409, "has_collaborators")
     assert ada.delete(block["permalink"] + "?force=1").status_code == 200
 
@@ -284,7 +292,8 @@ def upload(user, content, name="file", **params):
     return answer.json()["selected"][0]
 
 
-def test_8_kinds_of_files(ada):
+def test_8_kinds_of_files(arrays):
+    user, *_ = arrays  # the database plays no part in this
     kinds = {
         0: [b"nothing", hdf5(), hdf5(a=[1], b=[2]), hdf5(a=1.0), hdf5(a=np.ones((1, 1, 1, 1)))],
         1: [as_nsn().packed()],
@@ -298,10 +307,10 @@ def test_8_kinds_of_files(ada):
     assert list(kinds) == list(range(8))
     for kind, contents in kinds.items():
         for content in contents:
-            made = upload(ada, content, "it.csv" if kind == 3 else "it", convert=0)
+            made = upload(user, content, "it.csv" if kind == 3 else "it", convert=0)
             assert made["fields"]["file_type"] == made["fields"]["conversion_type"] == kind
             assert made["fields"]["size"] == len(content)
-            answer = ada.get(made["permalink"] + "/download/")
+            answer = user.get(made["permalink"] + "/download/")
             assert answer.content == content
             assert answer.headers["content-disposition"].startswith("attachment")
 
@@ -496,7 +505,7 @@ def test_10_versions(ada, bob):
 # -------------------------------------------------------------------------------- section 12
 
 
-def test_12_client_of_0_3_2(ada):
+def test_12_client_of_0_3_2(ada, bob):
     """The steps of the original client: no trailing slash, no content type, bare tags and ids."""
     answer = ada.request("POST", "/datafiles/datafile/", files={"raw_file": hdf5(a=Y[:9])})
     location = answer.json()["selected"][0]["location"]
@@ -516,7 +525,7 @@ def test_12_client_of_0_3_2(ada):
         ((name, data),) = file.items()
         np.testing.assert_array_equal(data[()], Y[:9])
     assert name == item["fields"]["guid"]
-    acl = {"safety_level": 1, "shared_with": {"bob": 2}}
+    acl = {"safety_level": 1, "shared_with": {bob.name: 2}}
     answer = ada.post(item["location"] + "/acl/", acl).json()
     assert {name: answer[name] for name in acl} == acl
     assert ada.delete(item["location"] + "?force=1").status_code == 200
@@ -524,14 +533,6 @@ def test_12_client_of_0_3_2(ada):
 
 
 # ---------------------------------------------------------------------- section 13, additions
-
-
-@pytest.fixture(scope="module")
-def arrays(tmp_path_factory):
-    """Give a service with a long signal and a table."""
-    with Site(tmp_path_factory.mktemp("arrays")) as site:
-        user = site.user("ada")
-        yield user, f"/datafiles/{user.array(Y)}", f"/datafiles/{user.array(TABLE)}"
 
 
 def npy(answer):

@@ -202,7 +202,7 @@ def test_a_list_sorted_by_long_texts_goes_on_with_an_offset(conn: Connection) ->
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (writing, storing, annotation):
+    for module in (storing, annotation):
         monkeypatch.setattr(module, "BATCH", 3)
     monkeypatch.setattr(storing, "_ROWS", 2)
 
@@ -230,6 +230,19 @@ def test_a_bulk_update_in_batches_is_as_one(conn: Connection, small_batches: Non
     assert not writing.update(conn, BOB, "event", 5, document).changed
     assert not writing.bulk_update(conn, BOB, "event", all_of("event"), document)
     assert len({each.guid for each in records.values()}) == len(numbers)
+
+
+def test_rows_of_long_texts_are_in_memory_a_few_at_a_time(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, length in ((2, 30), (3, 20), (4, 100)):  # which are kept twice: folded, too
+        writing.update(conn, BOB, "event", number, {"description": "x" * length})
+    monkeypatch.setattr(storing, "_CHARACTERS", 120)
+    found = list(storing.batches(conn, "event", range(1, 7)))
+    assert found == [[1, 2, 3], [4], [5, 6]]
+    changed = writing.bulk_update(conn, BOB, "event", all_of("event"), {"label": "new"})
+    assert changed == tuple(range(1, 3 * EVENTS + 1))
+    assert list(storing.batches(conn, "event", [])) == []
 
 
 def test_replacing_annotations_in_batches(conn: Connection, small_batches: None) -> None:

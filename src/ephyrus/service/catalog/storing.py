@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Table,
+    Text,
     bindparam,
     func,
     insert,
@@ -31,6 +33,7 @@ __all__ = [
     "add_links",
     "allocate",
     "attribute_columns",
+    "batches",
     "close_versions",
     "empty_row",
     "insert_rows",
@@ -40,6 +43,7 @@ __all__ = [
     "rows_of",
 ]
 
+_CHARACTERS = 4 * 2**20  # of the rows that are in memory at a time
 _ROWS = 2000  # rows that are inserted at a time
 _EXACT = 2**53  # whole numbers below are kept exactly by a double
 
@@ -102,6 +106,29 @@ def empty_row(kind: ObjectType) -> dict[str, Any]:
     """Give a row in which nothing is set, not even what every object has."""
     skipped = {"id", "guid", "owner_id", "safety_level", "current_state"}
     return {column.name: None for column in TABLES[kind.name].columns if column.name not in skipped}
+
+
+def batches(connection: Connection, kind: str, ids: Iterable[int]) -> Iterator[list[int]]:
+    """Cut ids into lists of objects whose rows are in memory at a time: fewer of long texts."""
+    table = TABLES[kind]
+    lengths = [func.coalesce(func.length(each), 0) for each in table.c if _is_long(each)]
+    for part in chunks(ids, BATCH):
+        query = select(table.c.id, sum(lengths, literal(0))).where(table.c.id.in_(part))
+        length_of = dict(connection.execute(query).all())
+        batch: list[int] = []
+        length = 0
+        for number in part:
+            length += length_of.get(number, 0)
+            if batch and length > _CHARACTERS:
+                yield batch
+                batch, length = [], length_of.get(number, 0)
+            batch.append(number)
+        yield batch
+
+
+def _is_long(column: Column[Any]) -> bool:
+    """Tell whether a column holds text of any length."""
+    return isinstance(column.type, Text) and column.name not in {"name", "name__folded", "guid"}
 
 
 def rows_of(connection: Connection, kind: str, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
@@ -184,7 +211,7 @@ def record(
     """
     changed: set[int] = set()
     for names, numbers in changes.items():
-        for ids in chunks(numbers, BATCH):
+        for ids in batches(connection, kind, numbers):
             fresh = _new_guids(connection, kind, ids)
             if not fresh:
                 continue

@@ -14,7 +14,7 @@ from ephyrus.service.catalog import annotation, copying, rights, sharing
 from ephyrus.service.catalog.facts import log_operation, set_facts
 from ephyrus.service.catalog.fields import Change, flatten, read_change
 from ephyrus.service.catalog.guid import guid_of
-from ephyrus.service.catalog.limits import BATCH, MOST_CHANGED, MOST_IN_TREE, check_product
+from ephyrus.service.catalog.limits import MOST_CHANGED, MOST_IN_TREE, check_product
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.catalog.query import ListQuery
 from ephyrus.service.catalog.reading import get, select_ids
@@ -24,6 +24,7 @@ from ephyrus.service.catalog.snapshots import id_style
 from ephyrus.service.catalog.storing import (
     add_links,
     allocate,
+    batches,
     datafile_guids,
     empty_row,
     open_versions,
@@ -329,7 +330,7 @@ def _apply(
     for name, parents in change.links.items():
         check_product(name, len(ids), len(parents))
     changed: set[int] = set()
-    for part in chunks(ids, BATCH) if change.names else ():
+    for part in batches(connection, kind.name, ids) if change.names else ():
         changed |= _apply_some(connection, principal, kind, part, change)
     if change.metadata is not None:
         changed |= annotation.annotate_changed(

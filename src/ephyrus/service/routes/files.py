@@ -233,7 +233,7 @@ def show_task(call: Call) -> Answer:
     return message(
         call,
         "processed",
-        f"The task is {task.state}.",
+        f"The task {'has' if task.state == 'failed' else 'is'} {task.state}.",
         task_id=task.id,
         kind=task.kind,
         state=task.state,
