@@ -146,7 +146,7 @@ def _time_to_answer(site: Site) -> tuple[float, float]:
 
 def _is_prompt(seconds: float, work: float) -> bool:
     """Tell whether an answer came within a second, or would have on a machine of its own."""
-    return seconds < 1.0 or (work < 0.7 and seconds < 8.0)
+    return seconds < 1.0 or (work < 1.0 and seconds < 8.0)
 
 
 @pytest.mark.parametrize("format", ["raw", "npy", "hdf5", "arrow", "zarr", "csv", "json"])

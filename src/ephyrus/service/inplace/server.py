@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import inspect
 import ipaddress
 import os
 import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from ephyrus.service.routes.metrics import prepare_workers
 
@@ -128,7 +129,6 @@ class Server:
             http=_protocol(),
             ws="none",
             timeout_graceful_shutdown=stop_seconds,  # type: ignore[arg-type]  # not whole ones only
-            **_patience(),
         )
         self._one = uvicorn.Server(self._config)
 
@@ -164,6 +164,36 @@ class Server:
 class _Workers(Multiprocess):
     """Several processes that answer."""
 
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._asked: dict[int | None, float] = {}
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace processes that have ended or hang, without waiting for a sign of life."""
+        for index, each in enumerate(self.processes):
+            if each.process.is_alive() and not self._hangs(each):
+                continue
+            each.kill()
+            each.join()
+            if each.exitcode == STARTUP_FAILURE:  # the next one would fail as well
+                self.should_exit.set()
+            if self.should_exit.is_set():
+                return
+            self.processes[index] = Process(self.config, self.sockets)
+            self.processes[index].start()
+
+    def _hangs(self, process: Process) -> bool:
+        """Ask a process for a sign of life, or see whether the one asked for has come."""
+        now = time.monotonic()
+        asked = self._asked.get(process.pid)
+        if asked is None:
+            process.parent_conn.send(b"ping")
+            self._asked[process.pid] = now
+        elif process.parent_conn.poll(0):
+            process.parent_conn.recv()
+            del self._asked[process.pid]
+        return asked is not None and now - asked > HUNG
+
     def terminate_all(self) -> None:
         """Ask all to stop; new connections are refused as soon as they have stopped listening."""
         super().terminate_all()
@@ -178,12 +208,6 @@ def _protocol() -> Any:
     from ephyrus.service.connection import Connection
 
     return Connection
-
-
-def _patience() -> dict[str, Any]:
-    """Let a process be busy for a while before it is taken for dead (newer uvicorn looks)."""
-    known = inspect.signature(uvicorn.Config).parameters
-    return {name: HUNG for name in ("timeout_worker_healthcheck",) if name in known}
 
 
 @contextlib.contextmanager
