@@ -48,7 +48,7 @@ def build_levels(
     path : Path
         The file that is made or replaced.
     read : callable
-        ``read(start, stop)`` gives rows [start, stop), shape (stop - start, *item_shape).
+        ``read(start, stop)`` gives rows [start, stop), shape ``(stop - start, *item_shape)``.
     length : int
         Number of rows.
     dtype : numpy.dtype

@@ -22,7 +22,7 @@ class Rows:
     Attributes
     ----------
     read : callable
-        ``read(start, stop)`` gives rows [start, stop), shape (stop - start, *item_shape).
+        ``read(start, stop)`` gives rows [start, stop), shape ``(stop - start, *item_shape)``.
     length : int
         Number of rows.
     dtype : numpy.dtype
@@ -31,7 +31,7 @@ class Rows:
         Shape of a row.
     gather : callable or None
         ``gather(starts, count)`` gives `count` rows from each of the starts, shape
-        (starts, count, *item_shape): many short ranges at once. None: each is read for itself.
+        ``(starts, count, *item_shape)``: many short ranges at once. None: each is read for itself.
     """
 
     read: Callable[[int, int], NDArray[Any]]
@@ -51,7 +51,7 @@ class Rows:
         return max(1, PIECE_VALUES // max(1, self.width))
 
     def many(self, starts: NDArray[np.int64], count: int) -> NDArray[Any]:
-        """Read `count` rows from each of the starts, shape (starts, count, *item_shape)."""
+        """Read `count` rows from each of the starts, shape ``(starts, count, *item_shape)``."""
         if self.gather is not None:
             return self.gather(starts, count)
         result = np.empty((len(starts), count, *self.item_shape), self.dtype)
@@ -64,12 +64,12 @@ class Rows:
 
         Parameters
         ----------
-        places : ndarray of int64, shape (points, *item_shape)
+        places : ndarray of int64, shape ``(points, *item_shape)``
             Row of each value.
 
         Returns
         -------
-        ndarray, shape (points, *item_shape)
+        ndarray, shape ``(points, *item_shape)``
         """
         result = np.empty(places.shape, self.dtype)
         flat = places.reshape(len(places), -1)

@@ -48,7 +48,7 @@ class Thinned:
     Attributes
     ----------
     read : callable
-        ``read(first, last)`` gives points [first, last), shape (last - first, *shape[1:]).
+        ``read(first, last)`` gives points [first, last), shape ``(last - first, *shape[1:])``.
     shape : tuple of int
         Points, then as a row of the array.
     dtype : numpy.dtype
@@ -135,7 +135,7 @@ def positions(
 
     Returns
     -------
-    ndarray of int64, shape (points,) for ``"stride"``, else (points, *item_shape)
+    ndarray of int64, shape (points,) for ``"stride"``, else ``(points, *item_shape)``
         Positions in the array, increasing along the first axis.
 
     Raises
