@@ -18,7 +18,6 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from ephyrus.service.routes.metrics import prepare_workers
@@ -27,6 +26,7 @@ __all__ = ["Server", "address_of", "environment_of", "is_loopback", "listening"]
 
 FACTORY = "ephyrus.service.app:from_environment"
 NUMBERS = "PROMETHEUS_MULTIPROC_DIR"
+STARTUP_FAILURE = 3  # exit code of a process of uvicorn that cannot begin
 HUNG = 60  # seconds without a sign of life after which a process is replaced
 TRIED_PORTS = 20  # after the usual one, where that is taken
 
@@ -189,10 +189,12 @@ class _Workers(Multiprocess):
         if asked is None:
             process.parent_conn.send(b"ping")
             self._asked[process.pid] = now
-        elif process.parent_conn.poll(0):
+            return False
+        if process.parent_conn.poll(0):
             process.parent_conn.recv()
             del self._asked[process.pid]
-        return asked is not None and now - asked > HUNG
+            return False
+        return now - asked > HUNG
 
     def terminate_all(self) -> None:
         """Ask all to stop; new connections are refused as soon as they have stopped listening."""
