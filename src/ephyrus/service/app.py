@@ -15,7 +15,7 @@ import re
 import secrets
 import time
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ __all__ = ["Application", "create_app", "from_environment"]
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _NO_ROUTE = "(none)"
+_is_coroutine = cache(inspect.iscoroutinefunction)  # handlers are few, requests are many
 _LARGE_BODY = 2**20  # bytes
 _QUICK_BODY = 2**15  # bytes that are understood in less time than a thread costs
 _MOST_HOSTS = 100  # names of the service that are remembered
@@ -258,7 +259,7 @@ class Application:
             exchange.principal = call.principal  # a refusal too says who is refused
         if route.body in ("json", "form"):
             await self._read_body(call)
-        if inspect.iscoroutinefunction(route.handler):
+        if _is_coroutine(route.handler):
             return await route.handler(call)  # type: ignore[no-any-return]  # a Route's handler
         if route.inline:
             return route.handler(call)  # type: ignore[no-any-return]
