@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import parse_qsl
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.routes.bodies import parse_form, parse_json, read_body, read_stream
+from ephyrus.service.routes.call import Query
 
 
 def _receiver(*pieces: bytes, pause: float = 0.0):
@@ -173,3 +177,16 @@ def test_what_is_no_form_is_refused(body, kind):
     with pytest.raises(ServiceError) as info:
         parse_form(body, kind)
     assert info.value.message_type == "data_parsing_error"
+
+
+@given(st.text("ab=&%+20 é", max_size=30))
+def test_a_query_is_taken_apart_as_the_standard_library_does(text):
+    try:
+        expected = parse_qsl(text, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        with pytest.raises(ServiceError, match="UTF-8"):
+            Query(text)
+        return
+    if any("\0" in part for pair in expected for part in pair):
+        return
+    assert Query(text).pairs == expected

@@ -137,11 +137,14 @@ class Database:
         -----
         A few microseconds on SQLite, one tiny query on PostgreSQL. Thread-safe.
         """
-        with _failures(), self._watch_lock:
-            if self._watch is None:
-                kind = SqliteWatch if self.is_sqlite else PostgresWatch
-                self._watch = kind(self.engine)
-            return self._watch.counter()
+        try:  # not _failures(): every request asks
+            with self._watch_lock:
+                if self._watch is None:
+                    kind = SqliteWatch if self.is_sqlite else PostgresWatch
+                    self._watch = kind(self.engine)
+                return self._watch.counter()
+        except (OperationalError, InterfaceError) as error:
+            raise _unavailable(error) from error
 
     def upgrade(self) -> None:
         """Bring the tables to what this version of the package works with.
@@ -206,7 +209,11 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        raise ServiceError("unavailable", _reason(error), headers={"Retry-After": "2"}) from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: DBAPIError) -> ServiceError:
+    return ServiceError("unavailable", _reason(error), headers={"Retry-After": "2"})
 
 
 def _reason(error: DBAPIError) -> str:

@@ -33,15 +33,16 @@ class SqliteWatch:
 
     def __init__(self, engine: Engine) -> None:
         self._connection: sqlite3.Connection = _detached(engine)
+        self._cursor = self._connection.cursor()
         self._seen = -1
         self._counter = -1
 
     def counter(self) -> int:
         """Read the counter."""
         try:
-            (seen,) = self._connection.execute("PRAGMA data_version").fetchone()
+            (seen,) = self._cursor.execute("PRAGMA data_version").fetchone()
             if seen != self._seen:
-                (self._counter,) = self._connection.execute(_COUNTER).fetchone()
+                (self._counter,) = self._cursor.execute(_COUNTER).fetchone()
                 self._seen = seen
         except sqlite3.OperationalError as error:
             raise OperationalError(_COUNTER, None, error) from error
