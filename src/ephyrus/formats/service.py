@@ -6,11 +6,11 @@ the objects, and no numbers; what is read is fetched, window by window, and kept
 disk. The token is that of ``token=`` or of the variable ``EPHYRUS_TOKEN``; without one, public
 blocks are seen.
 
-Signals, irregular signals, spike trains with waveforms, events and epochs are read; metadata are
-annotations, units are groups of spike trains. Needs the extra ``client``.
+Signals, irregular signals, spike trains with waveforms, events and epochs are read, single spikes
+as trains; metadata are annotations, units are groups of spike trains. Needs the extra ``client``.
 
-Not read: single spikes, and the channels of a signal as signals of their own. Source: the interface
-of the data service, in its own words at ``/docs``.
+Not read: the channels of a signal as signals of their own. Source: the interface of the data
+service, in its own words at ``/docs``.
 """
 
 from __future__ import annotations
