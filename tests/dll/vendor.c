@@ -6,6 +6,7 @@
  *   exit FUNCTION CODE    the function ends the process
  *   hang FUNCTION         the function never returns
  *   slow FUNCTION MS      the function takes so many milliseconds
+ *   meet FUNCTION MS      the function waits so long for another call at the same time, and fails without one
  *   noise FUNCTION        the function writes to both outputs of the process
  *   lie times             ns_GetIndexByTime answers wrongly, as a real library does
  *   lie counts            the entity information promises more items than there are
@@ -74,7 +75,7 @@ typedef struct { uint32_t source, unit; char probe[128]; } NeuralInfo;
 #pragma pack(pop)
 #endif
 
-enum { OK = 0, LIBERROR = -1, TYPEERROR = -2, FILEERROR = -3, BADFILE = -4, BADENTITY = -5, BADSOURCE = -6, BADINDEX = -7 };
+enum { OK = 0, LIBERROR = -1, TYPEERROR = -2, FILEERROR = -3, BADFILE = -4, BADENTITY = -5, BADSOURCE = -6, BADINDEX = -7, NOBODY = -99 };
 enum { EVENT = 1, ANALOG = 2, SEGMENT = 3, NEURAL = 4 };
 enum { ENTITIES = 12, FILES = 8, FAULTS = 16, RUNS = 3 };
 
@@ -85,6 +86,8 @@ typedef struct { int is_open, faults, lies; uint32_t large; Fault fault[FAULTS];
 static File files[FILES];
 static char last_error[256];
 static volatile int inside;
+static volatile int refusals, refusals_before; /* of calls at the same time; before the call that is inside */
+static volatile int arrivals;                  /* calls that were to meet another: two make a meeting */
 
 /* The contents: see contents.py */
 static const char *LABELS[ENTITIES] = {
@@ -129,6 +132,18 @@ static void text(char *field, size_t size, const char *value) {
     memcpy(field, value, length < size ? length : size); /* a text that fills the field has no NUL */
 }
 
+/* Whether another call comes while this one is inside; a call that is refused has come. */
+static int met(int milliseconds) {
+    int place = __sync_add_and_fetch(&arrivals, 1);
+    for (int waited = 0; waited <= milliseconds; waited++) {
+        if (place % 2 == 0 || arrivals > place) return 1;
+        if (refusals != refusals_before) break;
+        usleep(1000);
+    }
+    __sync_sub_and_fetch(&arrivals, 1);
+    return refusals != refusals_before;
+}
+
 static int faulty(const File *file, const char *function) {
     for (int k = 0; k < file->faults; k++) {
         const Fault *fault = &file->fault[k];
@@ -138,6 +153,10 @@ static int faulty(const File *file, const char *function) {
         if (!strcmp(fault->what, "hang")) for (;;) sleep(1);
         if (!strcmp(fault->what, "slow")) {
             usleep(1000 * (useconds_t)fault->code);
+            continue;
+        }
+        if (!strcmp(fault->what, "meet")) {
+            if (!met(fault->code)) return fail(NOBODY, "no other call came");
             continue;
         }
         if (!strcmp(fault->what, "noise")) {
@@ -161,7 +180,12 @@ static int faulty(const File *file, const char *function) {
 
 static int entered(void) {
 #ifndef MULTITHREADED
-    if (__sync_lock_test_and_set(&inside, 1)) return fail(LIBERROR, "two calls at once");
+    int before = refusals;
+    if (__sync_lock_test_and_set(&inside, 1)) {
+        __sync_add_and_fetch(&refusals, 1);
+        return fail(LIBERROR, "two calls at once");
+    }
+    refusals_before = before;
     for (volatile int spin = 0; spin < 200; spin++) {}
 #endif
     return OK;
