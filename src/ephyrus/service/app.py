@@ -13,6 +13,7 @@ import inspect
 import logging
 import re
 import secrets
+import sys
 import time
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -23,6 +24,7 @@ from ephyrus.service.accounts.authentication import Authenticator
 from ephyrus.service.accounts.cross_site import check_host, check_site
 from ephyrus.service.accounts.proxies import Forwarded
 from ephyrus.service.accounts.scopes import require, require_user
+from ephyrus.service.db.asking import LoopWatch
 from ephyrus.service.db.engine import Database
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.files.store import open_store
@@ -58,6 +60,7 @@ _NO_ROUTE = "(none)"
 _is_coroutine = cache(inspect.iscoroutinefunction)  # handlers are few, requests are many
 _LARGE_BODY = 2**20  # bytes
 _QUICK_BODY = 2**15  # bytes that are understood in less time than a thread costs
+_LOOP_WATCHES_SOCKETS = sys.platform != "win32"  # those of a library, that is
 _MOST_HOSTS = 100  # names of the service that are remembered
 
 
@@ -278,11 +281,13 @@ class Application:
         """Find out who asks, and whether the route is for them at all."""
         route, service = call.route, call.service
         if route.access != "open":
-            database = service.database
             # the embedded database tells in 5 us; a server on the network may keep one waiting
-            call.stamp = (
-                database.changes() if database.is_sqlite else await call.thread(database.changes)
-            )
+            if service.database.is_sqlite:
+                call.stamp = service.database.changes()
+            elif _LOOP_WATCHES_SOCKETS:
+                call.stamp = await service.part("changes", _loop_watch).counter()
+            else:
+                call.stamp = await call.thread(service.database.changes)
             principal = service.authenticator.cached(call.scope, call.stamp)
             if principal is None:
                 principal = await call.thread(
@@ -370,6 +375,10 @@ class Application:
         if given and _REQUEST_ID.match(given):
             return given
         return f"{self._prefix}-{next(self._numbers):x}"
+
+
+def _loop_watch(service: Service) -> LoopWatch:
+    return service.database.loop_watch(service.thread)
 
 
 def _has_large_body(scope: Scope) -> bool:

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     """Address of a Dask scheduler that background jobs are handed to; empty: they are done here."""
 
     # database
+    database_seconds: float = Field(default=5.0, gt=0)
+    """Seconds in which a PostgreSQL server must answer the question that each request begins with;
+    after that the request is refused (503)."""
     query_seconds: float = Field(default=30.0, gt=0)
     """Seconds that one query (SQLite: one request's queries together) may take."""
     lock_seconds: float = Field(default=30.0, gt=0)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, make_url,
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 
 from ephyrus.service.db import sqlite
+from ephyrus.service.db.asking import NO_ANSWER, LoopWatch, Thread
 from ephyrus.service.db.schema import CHANGE
 from ephyrus.service.db.watching import PostgresWatch, SqliteWatch
 from ephyrus.service.errors import ServiceError
@@ -146,6 +147,16 @@ class Database:
         except (OperationalError, InterfaceError) as error:
             raise _unavailable(error) from error
 
+    def loop_watch(self, thread: Thread) -> LoopWatch:
+        """Make what asks a PostgreSQL server for the same number in the event loop.
+
+        Parameters
+        ----------
+        thread : callable
+            Runs a function in a worker thread.
+        """
+        return LoopWatch(self.engine, seconds=self.settings.database_seconds, thread=thread)
+
     def upgrade(self) -> None:
         """Bring the tables to what this version of the package works with.
 
@@ -224,7 +235,7 @@ def _reason(error: DBAPIError) -> str:
         return "The query takes too long; narrow the selection with further filters."
     if "locked" in text or "lock timeout" in text:
         return "Others are writing to the database; try again in a moment."
-    return "The database does not answer at the moment; try again later."
+    return NO_ANSWER
 
 
 def _sqlite_engine(url: Any, settings: Settings) -> Engine:

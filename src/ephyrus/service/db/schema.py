@@ -34,12 +34,16 @@ __all__ = [
     "ARRAYS",
     "CHANGE",
     "DELETED",
+    "DISCARDED",
     "FACTS",
+    "GROWTH",
+    "HELD",
     "JOBS",
     "LINKS",
     "META",
     "ORDERED",
     "RECORDINGS",
+    "SELECTIONS",
     "SHARES",
     "TABLES",
     "TAGGINGS",
@@ -213,6 +217,26 @@ RECORDINGS = Table(
 TABLES: Mapping[str, Table] = {name: _object_table(kind) for name, kind in TYPES.items()}
 """Current state by type."""
 
+SELECTIONS = Table(
+    "selection",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("owner_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("type", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("description", TEXT, nullable=False),
+    Column("query", TEXT, nullable=False),
+    Column("safety_level", SmallInteger(), nullable=False),
+    Column("date_created", MOMENT, nullable=False),
+    Column("last_modified", MOMENT, nullable=False),
+    UniqueConstraint("owner_id", "name"),
+    sqlite_autoincrement=True,  # an id is never given twice: shares name it
+)
+"""Filters that users have saved."""
+
+HELD: Mapping[str, Table] = {**TABLES, SELECTIONS.name: SELECTIONS}
+"""Everything that is owned and shared, by the name that its shares have it under."""
+
 VERSIONS: Mapping[str, Table] = {name: _version_table(kind) for name, kind in TYPES.items()}
 """All states by type."""
 
@@ -236,6 +260,23 @@ ARRAYS = Table(
     Column("recording_id", ID, ForeignKey("recording.id"), index=True),
 )
 """What the arrays of datafiles are, and where their numbers lie."""
+
+GROWTH = Table(
+    "growth",
+    METADATA,
+    Column("datafile_id", ID, ForeignKey("datafile.id"), primary_key=True, autoincrement=False),
+    Column("starts_at", MOMENT, primary_key=True),
+    Column("length", ID, nullable=False),
+)
+"""Lengths of arrays that rows were appended to, each from a time on; the first is that before."""
+
+DISCARDED = Table(
+    "discarded",
+    METADATA,
+    Column("key", TEXT, primary_key=True),
+    Column("since", MOMENT, nullable=False, index=True),
+)
+"""Files of the store that nothing refers to any more, but for what is being read and copied."""
 
 SHARES = Table(
     "share",

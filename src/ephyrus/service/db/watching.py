@@ -8,17 +8,24 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-__all__ = ["PostgresWatch", "SqliteWatch"]
+__all__ = ["COUNTER", "PostgresWatch", "SqliteWatch", "detached"]
 
-_COUNTER = "SELECT counter FROM change"
+COUNTER = "SELECT counter FROM change"
+"""The question."""
 
 
-def _detached(engine: Engine) -> Any:
-    """Give a driver's connection that is not of the pool any more."""
+def detached(engine: Engine) -> Any:
+    """Give a driver's connection that is not of the pool any more.
+
+    Raises
+    ------
+    OperationalError
+        The server cannot be reached.
+    """
     try:
         pooled = engine.raw_connection()
     except engine.dialect.loaded_dbapi.OperationalError as error:
-        raise OperationalError(_COUNTER, None, error) from error
+        raise OperationalError(COUNTER, None, error) from error
     connection = pooled.driver_connection
     pooled.detach()
     return connection
@@ -32,7 +39,7 @@ class SqliteWatch:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._connection: sqlite3.Connection = _detached(engine)
+        self._connection: sqlite3.Connection = detached(engine)
         self._cursor = self._connection.cursor()
         self._seen = -1
         self._counter = -1
@@ -42,10 +49,10 @@ class SqliteWatch:
         try:
             (seen,) = self._cursor.execute("PRAGMA data_version").fetchone()
             if seen != self._seen:
-                (self._counter,) = self._cursor.execute(_COUNTER).fetchone()
+                (self._counter,) = self._cursor.execute(COUNTER).fetchone()
                 self._seen = seen
         except sqlite3.OperationalError as error:
-            raise OperationalError(_COUNTER, None, error) from error
+            raise OperationalError(COUNTER, None, error) from error
         return self._counter
 
     def close(self) -> None:
@@ -67,16 +74,16 @@ class PostgresWatch:
                 return self._read()
             except OperationalError:
                 self.close()
-        self._connection = _detached(self._engine)
+        self._connection = detached(self._engine)
         self._connection.autocommit = True
         return self._read()
 
     def _read(self) -> int:
         """Ask the database."""
         try:
-            (found,) = self._connection.execute(_COUNTER).fetchone()
+            (found,) = self._connection.execute(COUNTER).fetchone()
         except self._engine.dialect.loaded_dbapi.OperationalError as error:
-            raise OperationalError(_COUNTER, None, error) from error
+            raise OperationalError(COUNTER, None, error) from error
         return int(found)
 
     def close(self) -> None:

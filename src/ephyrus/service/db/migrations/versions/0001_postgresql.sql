@@ -106,6 +106,12 @@ CREATE TABLE datafile_version (
 );
 CREATE INDEX ix_datafile_version_id_starts_at ON datafile_version (id, starts_at);
 CREATE INDEX ix_datafile_version_section_id_starts_at ON datafile_version (section_id, starts_at);
+CREATE TABLE discarded (
+	key TEXT COLLATE "C" NOT NULL,
+	since TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	CONSTRAINT pk_discarded PRIMARY KEY (key)
+);
+CREATE INDEX ix_discarded_since ON discarded (since);
 CREATE TABLE document_version (
 	version_id BIGSERIAL NOT NULL,
 	id BIGINT NOT NULL,
@@ -668,6 +674,20 @@ CREATE INDEX ix_recordingchannel_last_modified_id ON recordingchannel (last_modi
 CREATE INDEX ix_recordingchannel_name_id ON recordingchannel (name, id);
 CREATE INDEX ix_recordingchannel_owner_id ON recordingchannel (owner_id);
 CREATE INDEX ix_recordingchannel_recording_id ON recordingchannel (recording_id);
+CREATE TABLE selection (
+	id BIGSERIAL NOT NULL,
+	owner_id BIGINT NOT NULL,
+	type TEXT COLLATE "C" NOT NULL,
+	name TEXT COLLATE "C" NOT NULL,
+	description TEXT COLLATE "C" NOT NULL,
+	query TEXT COLLATE "C" NOT NULL,
+	safety_level SMALLINT NOT NULL,
+	date_created TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	last_modified TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	CONSTRAINT pk_selection PRIMARY KEY (id),
+	CONSTRAINT uq_selection_owner_id_name UNIQUE (owner_id, name),
+	CONSTRAINT fk_selection_owner_id FOREIGN KEY(owner_id) REFERENCES "user" (id) ON DELETE CASCADE
+);
 CREATE TABLE share_link (
 	id BIGSERIAL NOT NULL,
 	digest VARCHAR(64) NOT NULL,
@@ -878,6 +898,13 @@ CREATE TABLE "array" (
 	CONSTRAINT fk_array_recording_id FOREIGN KEY(recording_id) REFERENCES recording (id)
 );
 CREATE INDEX ix_array_recording_id ON "array" (recording_id);
+CREATE TABLE growth (
+	datafile_id BIGINT NOT NULL,
+	starts_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	length BIGINT NOT NULL,
+	CONSTRAINT pk_growth PRIMARY KEY (datafile_id, starts_at),
+	CONSTRAINT fk_growth_datafile_id FOREIGN KEY(datafile_id) REFERENCES datafile (id)
+);
 CREATE TABLE recordingchannelgroup (
 	id BIGSERIAL NOT NULL,
 	guid TEXT COLLATE "C" DEFAULT '' NOT NULL,
