@@ -84,7 +84,7 @@ class _Exchange:
             self.status = message["status"]
             own: list[tuple[bytes, bytes]] = message["headers"]
             own += self.headers
-            if all(name != NO_CONTENT_POLICY[0] for name, _ in own):
+            if NO_CONTENT_POLICY[0] not in dict(own):
                 own.append(NO_CONTENT_POLICY)
         else:
             self.size += len(message.get("body", b""))

@@ -45,6 +45,7 @@ class Connection(HttpToolsProtocol):
         self._send_timeout = settings.send_timeout
         self._unread = 0  # bytes since the last piece of a body
         self._is_between = True  # no request is being received
+        self._is_in_head = False
         self._is_lost = False
         self._receiving: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
@@ -66,6 +67,9 @@ class Connection(HttpToolsProtocol):
         """Take what has come."""
         self._unread += len(data)
         super().data_received(data)
+        # most heads come in one piece and need no limit of time
+        if self._is_in_head and self._receiving is None:
+            self._expect()
         if self._unread > MOST_HEAD and not self.transport.is_closing():
             self.transport.write(_REFUSAL)
             self._leave()
@@ -74,12 +78,14 @@ class Connection(HttpToolsProtocol):
         """Take the first byte of a head: the rest must follow."""
         self._unread = 0
         self._is_between = False
-        self._expect()
+        self._is_in_head = True
+        self._expect_nothing()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Take the end of a head: the application watches the body from here."""
         self._unread = 0
+        self._is_in_head = False
         self._expect_nothing()
         super().on_headers_complete()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -86,21 +86,55 @@ class _Encoding:
     bins: int | None = None
 
 
-def _encoding(values: Values) -> dict[str, Any]:
-    """Read the parameters of `_Encoding`."""
-    channels = values.text("channels")
-    return {
-        "downsample": values.integer("downsample", 1),
-        "kind": values.choice("kind", _KIND_CHOICES),
-        "channels": None if channels is None else Channels.parse("channels", channels),
-        "format": values.choice("format", FORMATS),
-        "dtype": values.choice("dtype", _DTYPE_CHOICES),
-        "scaled": values.flag("scaled"),
-        "compress": values.flag("compress"),
-        "compression": values.choice("compression", _COMPRESSION_CHOICES),
-        "times": values.flag("times"),
-        "bins": values.integer("bins", 1),
-    }
+def _flag(values: Values, name: str) -> bool | None:
+    return values.flag(name)
+
+
+def _index(values: Values, name: str) -> int | None:
+    return values.integer(name, 0)
+
+
+def _count(values: Values, name: str) -> int | None:
+    return values.integer(name, 1)
+
+
+def _number(values: Values, name: str) -> float | None:
+    return values.number(name)
+
+
+_READERS: Mapping[str, Callable[[Values, str], Any]] = {
+    "start_time": _number,
+    "end_time": _number,
+    "duration": lambda values, name: values.number(name, 0.0),
+    "start_index": _index,
+    "end_index": _index,
+    "samples_count": _count,
+    "downsample": _count,
+    "kind": lambda values, name: values.choice(name, _KIND_CHOICES),
+    "channels": lambda values, name: Channels.parse(name, values[name]),
+    "indices": lambda values, name: Channels.parse(name, values[name], names=False),
+    "window": lambda values, name: _window(values[name]),
+    "by": lambda values, name: values[name],
+    "format": lambda values, name: values.choice(name, FORMATS),
+    "dtype": lambda values, name: values.choice(name, _DTYPE_CHOICES),
+    "scaled": _flag,
+    "compress": _flag,
+    "compression": lambda values, name: values.choice(name, _COMPRESSION_CHOICES),
+    "times": _flag,
+    "bins": _count,
+    "overlap": _flag,
+    "strict": _flag,
+}
+"""How the value of each parameter is read."""
+
+
+def _read(found: Mapping[str, str], prefer: str) -> dict[str, Any]:
+    """Read the parameters that were sent; the parameter `strict` wins over the header."""
+    values = Values(found)
+    read = {name: _READERS[name](values, name) for name in found}
+    if _prefers_strict(prefer):
+        read.setdefault("strict", True)
+    return read
 
 
 def _text(value: Any) -> str:
@@ -204,30 +238,17 @@ class RangeRequest(_Encoding):
             later must be right too.
         """
         found = single_values(items, OBJECT_NAMES)
-        strict = _prefers_strict(prefer)
         if not found:
-            return cls(strict=True) if strict else _PLAIN
+            return cls(strict=True) if _prefers_strict(prefer) else _PLAIN
         for name in _DATA_ONLY:
             if name in found:
                 raise wrong(name, f"{name} is a parameter of datafiles: send it to the link.")
-        values = Values(found)
-        asked = values.flag("strict")
-        return cls(
-            start_time=values.number("start_time"),
-            end_time=values.number("end_time"),
-            duration=values.number("duration", 0.0),
-            start_index=values.integer("start_index", 0),
-            end_index=values.integer("end_index", 0),
-            samples_count=values.integer("samples_count", 1),
-            overlap=values.flag("overlap"),
-            strict=(True if strict else None) if asked is None else asked,
-            **_encoding(values),
-        )
+        return cls(**_read(found, prefer))
 
     @property
     def is_plain(self) -> bool:
         """No parameter was sent: objects are shown as they are."""
-        return self is _PLAIN or self == _PLAIN
+        return not self.asks and (self is _PLAIN or self == _PLAIN)
 
     @property
     def normal(self) -> str:
@@ -333,28 +354,15 @@ class DataRequest(_Encoding):
             ``wrong_params``; the details name the parameter.
         """
         found = single_values(items, DATA_NAMES)
-        strict = _prefers_strict(prefer)
         if not found:
-            return cls(strict=True) if strict else _EMPTY
+            return cls(strict=True) if _prefers_strict(prefer) else _EMPTY
         for name in TIME_NAMES:
             if name in found:
                 raise wrong(
                     name,
                     f"{name}: a datafile knows no time; send times to the object, or indices here.",
                 )
-        values = Values(found)
-        indices, window = values.text("indices"), values.text("window")
-        asked = values.flag("strict")
-        request = cls(
-            start_index=values.integer("start_index", 0),
-            end_index=values.integer("end_index", 0),
-            samples_count=values.integer("samples_count", 1),
-            indices=None if indices is None else Channels.parse("indices", indices, names=False),
-            window=None if window is None else _window(window),
-            by=values.text("by"),
-            strict=(True if strict else None) if asked is None else asked,
-            **_encoding(values),
-        )
+        request = cls(**_read(found, prefer))
         request._check_choice()
         return request
 

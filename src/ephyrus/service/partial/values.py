@@ -132,9 +132,9 @@ class Values:
             raise wrong(name, f"{name} must be 0 or 1, not {_shown(text)}.")
         return _FLAGS[text]
 
-    def text(self, name: str) -> str | None:
-        """Read text; None: not given."""
-        return self._found.get(name)
+    def __getitem__(self, name: str) -> str:
+        """Give the text of a parameter that was sent."""
+        return self._found[name]
 
 
 def _shown(text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ephyrus.service.encoders import coding as codings
@@ -94,8 +95,13 @@ def header_pairs(headers: Headers) -> list[tuple[bytes, bytes]]:
     for name, value in pairs:
         if "\n" in value or "\r" in value:
             raise ValueError(f"the header {name} holds a line break")
-        made.append((name.lower().encode("latin-1"), value.encode("latin-1", "replace")))
+        made.append((_header_name(name), value.encode("latin-1", "replace")))
     return made
+
+
+@lru_cache(maxsize=256)  # names are those that the handlers write
+def _header_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
 
 
 async def send_answer(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from ephyrus.service.principals import Scope
@@ -22,6 +23,8 @@ BodyKind = Literal["none", "json", "form", "stream"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 _JSON = ("application/json",)
+_RECENT_PATHS = 4096  # whose routes are remembered: whoever scrolls asks for the same ones again
+_SHORT_PATH = 200  # characters of a path that is remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +205,7 @@ class RouteTable:
         self.routes: Sequence[Route] = tuple(_with_aliases(routes))
         self._root = _Node()
         names: set[str] = set()
+        self._recent = lru_cache(maxsize=_RECENT_PATHS)(self._find)
         for route in self.routes:
             if route.name in names:
                 raise ValueError(f"two routes are called {route.name!r}")
@@ -219,6 +223,9 @@ class RouteTable:
 
     def find(self, path: str) -> Match | None:
         """Find the routes of an address, with or without a slash at its end."""
+        return self._recent(path) if len(path) <= _SHORT_PATH else self._find(path)
+
+    def _find(self, path: str) -> Match | None:
         found: dict[str, str] = {}
         node = _walk(self._root, path.strip("/").split("/"), 0, found)
         return None if node is None else Match(node.routes, node.template, found)
