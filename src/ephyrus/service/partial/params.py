@@ -150,8 +150,10 @@ def _text(value: Any) -> str:
 
 def _normal(request: Any, names: Iterable[str]) -> str:
     """Write what was asked for, in one order, without what was left out."""
-    pairs = ((name, getattr(request, name)) for name in names)
-    return "&".join(f"{name}={_text(value)}" for name, value in pairs if value is not None)
+    parts = [
+        f"{name}={_text(value)}" for name in names if (value := getattr(request, name)) is not None
+    ]
+    return "&".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
