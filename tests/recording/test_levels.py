@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -134,6 +135,42 @@ def test_any_range_in_any_number_of_points(tmp_path_factory, n, points, ends, lo
             np.testing.assert_array_equal(found, direct)
         else:
             np.testing.assert_allclose(found, direct, rtol=1e-12)
+
+
+def defined_pairs(data, points, start, stop):
+    """Take the definition at its word: lowest and highest of each bin as they occur."""
+    edges = [start + at * (stop - start) // (points // 2) for at in range(points // 2 + 1)]
+    result = []
+    for values in (data[a:b] for a, b in pairwise(edges)):
+        there = np.flatnonzero(~np.isnan(values))
+        if len(there):
+            ends = there[values[there].argmin()], there[values[there].argmax()]
+            result += [values[min(ends)], values[max(ends)]]
+        else:
+            result += [np.nan, np.nan]
+    return result
+
+
+@pytest.mark.parametrize("dtype", ["<i2", "<f4"])
+def test_the_extremes_of_pulses_occur_in_order(tmp_path, dtype, held):
+    """Both extremes of a bin often lie in the same cut block, of any level."""
+    rng = np.random.default_rng(5)
+    data = np.zeros(9_000, dtype)
+    for at in rng.integers(0, 8_900, 60):
+        data[at : at + rng.integers(1, 50)] = rng.integers(-9, 9)
+    if dtype == "<f4":
+        for value in (np.nan, np.inf, -np.inf):
+            at = int(rng.integers(0, 7_000))
+            data[at : at + 1_500 : rng.integers(1, 3)] = value
+    known = made(tmp_path / "levels", data).of()
+    for _ in range(60):
+        start = int(rng.integers(0, 5_000))
+        stop = int(rng.integers(start + 1_500, 9_001))
+        points = 2 * int(rng.integers(1, 6))
+        found = thin(rows_of(data), points, "minmax", start=start, stop=stop, levels=known)
+        np.testing.assert_array_equal(
+            found.read(0, points), defined_pairs(data, points, start, stop)
+        )
 
 
 def test_some_channels(tmp_path, held):

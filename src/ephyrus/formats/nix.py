@@ -40,7 +40,6 @@ from ephyrus.recording import (
     Opening,
     Option,
     Reading,
-    RecordingInfo,
     SignalStream,
     TableStream,
     blocks,
@@ -226,9 +225,7 @@ def _blocks(header: Header, *, lazy: bool, notes: list[str]) -> list[Block]:
     return [read_block(header.place, name, lazy=lazy) for name in header.names]
 
 
-def describe(header: Header, index: blocks.TreeIndex) -> RecordingInfo:
-    """Give the descriptors of the objects."""
-    return index.info
+describe = blocks.describe
 
 
 def read_signal(

@@ -17,12 +17,8 @@ Source: the documentation of the standard library's ``pickle`` and ``pickletools
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ephyrus.core import Block, Segment
 from ephyrus.core.dataobject import DataObject
@@ -34,10 +30,6 @@ from ephyrus.recording import (
     Format,
     Opening,
     Option,
-    Reading,
-    RecordingInfo,
-    SignalStream,
-    TableStream,
     blocks,
 )
 
@@ -150,33 +142,8 @@ def _as_blocks(source: ByteSource, obj: Any) -> list[Block]:
     return [block]
 
 
-def describe(header: Header, index: blocks.TreeIndex) -> RecordingInfo:
-    """Give the descriptors of the objects."""
-    return index.info
-
-
-def read_signal(
-    reading: Reading[Header, blocks.TreeIndex],
-    stream: SignalStream,
-    start: int,
-    stop: int,
-    channels: NDArray[np.intp] | None,
-) -> NDArray[Any]:
-    """Give the values of samples [start, stop)."""
-    return blocks.read_signal(reading, stream, start, stop, channels)
-
-
-def read_table(
-    reading: Reading[Header, blocks.TreeIndex],
-    stream: TableStream,
-    start: int,
-    stop: int,
-    columns: Sequence[str],
-) -> dict[str, NDArray[Any]]:
-    """Give columns of items [start, stop)."""
-    return blocks.read_table(reading, stream, start, stop, columns)
-
-
-def read_blocks(reading: Reading[Header, blocks.TreeIndex], *, lazy: bool = False) -> list[Any]:
-    """Give the objects themselves, or a lazy form of them."""
-    return blocks.read_blocks(reading, lazy=lazy)
+# what is in the objects is read as from any tree of objects
+describe = blocks.describe
+read_signal = blocks.read_signal
+read_table = blocks.read_table
+read_blocks = blocks.read_blocks

@@ -46,6 +46,7 @@ from ephyrus.recording import (
     exact_clock,
     run_table,
 )
+from ephyrus.recording.sampleplaces import EvenRows
 
 KINDS = "iuf"  # numpy kinds of the stored numbers: signed, unsigned, floating point
 LONGEST_SAMPLE = 8  # bytes
@@ -292,6 +293,12 @@ def read_signal(
     flat = reading.files.main.array(first, header.dtype, count, field=f"samples {start} to {stop}")
     frames = flat.reshape(stop - start, header.channels)
     return frames if channels is None else frames[:, channels]
+
+
+def sample_places(reading: Reading[Header, None], stream: SignalStream, run: int) -> EvenRows:
+    """Tell where the samples lie."""
+    header = reading.header
+    return EvenRows(reading.files.main, header.offset, header.dtype, header.channels)
 
 
 def read_table(

@@ -16,11 +16,8 @@ service, in its own words at ``/docs``.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ephyrus.errors import WrongFormatError
 from ephyrus.recording import (
@@ -29,9 +26,6 @@ from ephyrus.recording import (
     Opening,
     Option,
     Reading,
-    RecordingInfo,
-    SignalStream,
-    TableStream,
     blocks,
 )
 
@@ -120,31 +114,10 @@ def _blocks(header: Header, *, lazy: bool) -> list[Block]:
     return [header.client.block(each, lazy=lazy) for each in header.permalinks]
 
 
-def describe(header: Header, index: blocks.TreeIndex) -> RecordingInfo:
-    """Give the descriptors of the objects."""
-    return index.info
-
-
-def read_signal(
-    reading: Reading[Header, blocks.TreeIndex],
-    stream: SignalStream,
-    start: int,
-    stop: int,
-    channels: NDArray[Any] | None,
-) -> NDArray[Any]:
-    """Fetch samples [start, stop)."""
-    return blocks.read_signal(reading, stream, start, stop, channels)
-
-
-def read_table(
-    reading: Reading[Header, blocks.TreeIndex],
-    stream: TableStream,
-    start: int,
-    stop: int,
-    columns: Sequence[str],
-) -> dict[str, NDArray[Any]]:
-    """Fetch columns of items [start, stop)."""
-    return blocks.read_table(reading, stream, start, stop, columns)
+# what is in the objects is read as from any tree of objects
+describe = blocks.describe
+read_signal = blocks.read_signal
+read_table = blocks.read_table
 
 
 def read_blocks(reading: Reading[Header, blocks.TreeIndex], *, lazy: bool = False) -> list[Block]:

@@ -24,6 +24,7 @@ from ephyrus.errors import TruncatedError
 __all__ = ["ByteSource", "FsspecSource", "MappedSource", "MemorySource", "PreadSource"]
 
 GAP_BYTES = 8 * 2**10  # of many places: copying so much costs less than asking once more
+SPAN_BYTES = 2**25  # most that is read in one go because of that
 
 
 class ByteSource(ABC):
@@ -144,14 +145,51 @@ class ByteSource(ABC):
                 return np.empty((len(offsets), 0), np.uint8)
             found: NDArray[np.uint8] = sliding_window_view(whole, nbytes)[offsets - first]
             return found
-        data = b"".join(self._ranges(offsets.tolist(), nbytes))
-        if len(data) != len(offsets) * nbytes:
-            raise TruncatedError(self.name, "the file became shorter while it was read")
-        return np.frombuffer(data, np.uint8).reshape(len(offsets), nbytes)
+        buffer = np.empty(len(offsets) * nbytes, np.uint8)
+        self._fill_ranges(offsets.tolist(), [nbytes] * len(offsets), buffer)
+        return buffer.reshape(len(offsets), nbytes)
 
-    def _ranges(self, offsets: list[int], nbytes: int) -> list[bytes]:
-        """Copy ranges that were checked."""
-        return [self._read(offset, nbytes) for offset in offsets]
+    def ranges(self, offsets: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Copy ranges of different length, and lay them end to end.
+
+        Parameters
+        ----------
+        offsets : ndarray of int64, shape (places,)
+            First byte of each, in any order.
+        sizes : ndarray of int64, shape (places,)
+            How many bytes; 0 is allowed.
+
+        Returns
+        -------
+        ndarray of uint8, shape (sum of sizes,)
+
+        Raises
+        ------
+        TruncatedError
+            If the file ends before one of them does; nothing is allocated then.
+        """
+        total = int(sizes.sum())
+        if total == 0:
+            return np.empty(0, np.uint8)
+        low, high = int(offsets.min()), int((offsets + sizes).max())
+        self._check(low, high - low, None)
+        self.bytes_read += total - (high - low)
+        buffer = np.empty(total, np.uint8)
+        if high - low <= min(total + len(offsets) * GAP_BYTES, SPAN_BYTES):
+            view, begins = self._array(low, np.dtype("u1"), high - low).data, offsets - low
+            ranges = zip(begins.tolist(), (begins + sizes).tolist(), strict=True)
+            buffer[:] = np.frombuffer(b"".join([view[a:b] for a, b in ranges]), np.uint8)
+        else:
+            self._fill_ranges(offsets.tolist(), sizes.tolist(), buffer)
+        return buffer
+
+    def _fill_ranges(self, offsets: list[int], sizes: list[int], buffer: NDArray[np.uint8]) -> None:
+        """Fill a buffer from ranges that were checked."""
+        at = 0
+        for offset, size in zip(offsets, sizes, strict=True):
+            if size:
+                self._fill(offset, buffer[at : at + size])
+                at += size
 
     def head(self, count: int) -> bytes:
         """Copy the first `count` bytes, or fewer where the file is shorter."""
@@ -254,11 +292,18 @@ class PreadSource(ByteSource):
                 )
             done += got
 
-    def _ranges(self, offsets: list[int], nbytes: int) -> list[bytes]:
-        if not hasattr(os, "pread"):
-            return super()._ranges(offsets, nbytes)
-        pread, file = os.pread, self._file.fileno()
-        return [pread(file, nbytes, offset) for offset in offsets]
+    def _fill_ranges(self, offsets: list[int], sizes: list[int], buffer: NDArray[np.uint8]) -> None:
+        if not hasattr(os, "preadv"):
+            super()._fill_ranges(offsets, sizes, buffer)
+            return
+        preadv, file, view = os.preadv, self._file.fileno(), memoryview(buffer.data)
+        at = done = 0
+        for offset, size in zip(offsets, sizes, strict=True):
+            if size:
+                done += preadv(file, (view[at : at + size],), offset)
+                at += size
+        if done != len(buffer):
+            raise TruncatedError(self.name, "the file became shorter while it was read")
 
     def _read_into(self, view: memoryview, offset: int) -> int:
         if hasattr(os, "preadv"):

@@ -328,7 +328,9 @@ class FormatModule(Protocol):
     Optional names: ``read_options(options, given)`` maps keywords of ``read_segment`` that are not
     plain options; ``read_rows(reading, stream, rows, columns)`` gives the items of a spikes stream
     at positions `rows` (ascending), so that one unit of several is read alone;
-    ``read_blocks(reading, lazy)`` replaces the derived object tree.
+    ``read_blocks(reading, lazy)`` replaces the derived object tree;
+    ``sample_places(reading, stream, run)`` tells where the samples of a run lie (see
+    `ephyrus.recording.sampleplaces`; None: it cannot), so that many short ranges are read quickly.
     """
 
     FORMAT: Format

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Extremes", "extreme_pairs", "extreme_positions"]
+__all__ = ["Extremes", "Running", "extreme_pairs", "extreme_positions"]
 
 WIDE = 2048  # values side by side from which on a step over all of them costs more than its calls
 FEW = 16384  # values in all that are compared in one go
@@ -89,6 +89,49 @@ class Extremes:
         self.low_first[chosen] = other.low_first
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Running:
+    """Extremes of many stretches that are gone through side by side, a sample of each at a time.
+
+    Attributes
+    ----------
+    low, high : ndarray, shape (stretches, ...)
+        Lowest and highest so far; infinite, the wrong way round, where only NaNs were met.
+    low_first : ndarray of bool, shape (stretches, ...)
+        The lowest occurred before the highest, or at the same place.
+    """
+
+    low: NDArray[Any]
+    high: NDArray[Any]
+    low_first: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, first: NDArray[Any]) -> Running:
+        """Begin with the first samples."""
+        low, high = first.copy(), first.copy()
+        if first.dtype.kind == "f":
+            missing = np.isnan(first)
+            low[missing], high[missing] = np.inf, -np.inf
+        return cls(low, high, np.ones(first.shape, np.bool_))
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Add the next sample of each stretch; the extreme that was changed last is the later."""
+        is_float = values.dtype.kind == "f"
+        lower = values < self.low
+        (np.fmin if is_float else np.minimum)(self.low, values, out=self.low)
+        np.greater(self.low_first, lower, out=self.low_first)
+        higher = values > self.high
+        (np.fmax if is_float else np.maximum)(self.high, values, out=self.high)
+        np.logical_or(self.low_first, higher, out=self.low_first)
+
+    def result(self) -> Extremes:
+        """Give what was found; stretches of NaNs only are NaN."""
+        if self.low.dtype.kind == "f":
+            missing = self.low > self.high
+            self.low[missing] = self.high[missing] = np.nan
+        return Extremes(self.low, self.high, self.low_first)
+
+
 def extreme_pairs(
     values: NDArray[Any], starts: NDArray[np.int64], stops: NDArray[np.int64]
 ) -> NDArray[Any]:
@@ -127,13 +170,10 @@ def _step_by_step(
 ) -> NDArray[Any]:
     """Go through all stretches at once, a row of each at a time."""
     ends = stops - 1
-    first = values[starts]
-    found = Extremes(first, first, np.ones(first.shape, np.bool_))
-    always = found.low_first
+    found = Running.of(values[starts])
     for step in range(1, longest):
-        row = values[np.minimum(starts + step, ends)]
-        found = found.then(Extremes(row, row, always))
-    return found.pairs()
+        found.add(values[np.minimum(starts + step, ends)])
+    return found.result().pairs()
 
 
 def _joined(pairs: NDArray[Any]) -> NDArray[Any]:

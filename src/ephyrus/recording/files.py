@@ -203,6 +203,11 @@ class FileSet:
         """Whether any file is held open."""
         return bool(self._open_sources)
 
+    @property
+    def descriptors(self) -> int:
+        """How many files are held open."""
+        return self._open_sources.descriptors
+
     def fingerprint(self) -> tuple[int, float] | None:
         """Give size and modification time of a local main file or folder; None elsewhere."""
         if self._memory is not None or self._filesystem is not None:

@@ -23,12 +23,15 @@ from ephyrus.errors import FormatError
 from ephyrus.recording.files import ByteSource, PreadSource
 from ephyrus.recording.levelbuild import build_levels
 from ephyrus.recording.levelfile import Place, layout, read_facts, worth_levels
-from ephyrus.recording.levelquery import means_of, pairs_of
-from ephyrus.recording.rowsource import Rows
+from ephyrus.recording.levelgrowth import grown_means, grown_pairs
+from ephyrus.recording.levelmeans import means_of
+from ephyrus.recording.levelpairs import pairs_of
+from ephyrus.recording.rowsource import Rows, laid_out
 
 __all__ = ["Levels", "build_levels", "worth_levels"]
 
-HELD_BYTES = 2**24  # a level up to this size is read once and held
+HELD_BYTES = 2**25  # a level up to this size is read whole and held, when that pays
+READ_WORTH = 4096  # bytes read in one go that cost as much as a short read
 ALL_HELD_BYTES = 96 * 2**20  # all levels that are held
 
 
@@ -38,6 +41,7 @@ class _Held:
     def __init__(self) -> None:
         self._levels: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
         self._bytes = 0
+        self._reads: dict[tuple[int, int], int] = {}  # of levels that are not held
         self._lock = threading.Lock()
         self._numbers = count(1)
 
@@ -56,15 +60,27 @@ class _Held:
     def put(self, key: tuple[int, int], level: NDArray[Any]) -> None:
         """Hold a level, in place of those not used for the longest time."""
         with self._lock:
+            self._reads.pop(key, None)
             if key not in self._levels:
                 self._levels[key] = level
                 self._bytes += level.nbytes
             while self._bytes > ALL_HELD_BYTES:
                 self._bytes -= self._levels.popitem(last=False)[1].nbytes
 
+    def pays(self, key: tuple[int, int], nbytes: int, reads: int) -> bool:
+        """Tell whether short reads of a level have cost as much by now as the whole of it."""
+        if nbytes > HELD_BYTES:
+            return False
+        with self._lock:
+            reads += self._reads.get(key, 0)
+            self._reads[key] = reads
+        return reads * READ_WORTH >= nbytes
+
     def forget(self, number: int) -> None:
         """Let go of the levels of a file."""
         with self._lock:
+            for key in [key for key in self._reads if key[0] == number]:
+                del self._reads[key]
             for key in [key for key in self._levels if key[0] == number]:
                 self._bytes -= self._levels.pop(key).nbytes
 
@@ -78,11 +94,18 @@ class _Level:
     def __init__(self, source: ByteSource, place: Place, number: int) -> None:
         self.factor = place.factor
         self.count = place.count
+        self.dtype = place.dtype
         self._source = source
         self._place = place
         self._number = number
+        self._key = number, place.offset
         self._items: NDArray[np.intp] | None = None  # positions in a row that is laid flat
         self._item_shape = place.shape[place.section == "pairs" :]
+
+    @property
+    def is_held(self) -> bool:
+        """Entries are in memory."""
+        return _HELD.get(self._key) is not None
 
     def of(self, channels: NDArray[np.intp] | None) -> _Level:
         """Give the level of some channels (axis 0 of a row)."""
@@ -97,54 +120,42 @@ class _Level:
     def read(self, first: int, last: int) -> NDArray[Any]:
         """Read entries [first, last)."""
         place = self._place
-        whole = self._whole()
+        whole = self._whole(1 + (last - first) * place.entry_bytes // READ_WORTH)
         if whole is not None:
             return self._chosen(whole[first:last], last - first)
         offset = place.offset + first * place.entry_bytes
         values = self._source.array(offset, place.dtype, (last - first) * place.items)
         return self._chosen(values, last - first)
 
-    def gather(self, starts: NDArray[np.int64], count: int) -> NDArray[Any]:
-        """Read `count` entries from each of the starts."""
-        values = self._gathered(starts, count)
-        return self._chosen(values, len(starts), count)
-
-    def pick(self, starts: NDArray[np.int64], count: int, items: NDArray[np.int64]) -> NDArray[Any]:
-        """Read `count` pairs from each of the starts, of one value of a row: (starts, count, 2)."""
+    def window(self, starts: NDArray[np.int64], count: int) -> _Window:
+        """Read `count` entries from each of the starts, which do not decrease."""
         place = self._place
-        width = place.items // 2
-        whole = self._whole()
-        if whole is None:
-            new = np.diff(starts, prepend=-1) != 0
-            whole = self._gathered(starts[new], count)
-            starts = (np.cumsum(new) - 1) * count
-        chosen = items if self._items is None else self._items[items]
-        # one flat index is much quicker than one for each axis
-        first = starts * place.items + chosen
-        step = np.arange(count)[:, None] * place.items + np.arange(2) * width
-        found: NDArray[Any] = whole.reshape(-1).take(first[:, None, None] + step)
-        return found
-
-    def _gathered(self, starts: NDArray[np.int64], count: int) -> NDArray[Any]:
-        place = self._place
-        whole = self._whole()
+        whole = self._whole(len(starts))
         if whole is not None:
-            entries: NDArray[Any] = whole[starts[:, None] + np.arange(count)]
-            return entries
+            return _Window(self, whole, None)
         offsets = place.offset + starts * place.entry_bytes
-        return self._source.gather(offsets, count * place.entry_bytes).view(place.dtype)
+        data = self._source.gather(offsets, count * place.entry_bytes).view(place.dtype)
+        shift = starts - np.arange(len(starts)) * count
+        return _Window(self, data.reshape(-1, *place.shape), shift)
 
-    def _whole(self) -> NDArray[Any] | None:
-        """Give all entries, if they are few: they are read once."""
+    def ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
+        """Read ranges of entries, and lay them end to end; the starts do not decrease."""
+        place, counts = self._place, stops - starts
+        whole = self._whole(len(starts))
+        if whole is not None:
+            return self._chosen(whole[laid_out(starts, counts)], int(counts.sum()))
+        offsets = place.offset + starts * place.entry_bytes
+        data = self._source.ranges(offsets, counts * place.entry_bytes)
+        return self._chosen(data.view(place.dtype), int(counts.sum()))
+
+    def _whole(self, reads: int) -> NDArray[Any] | None:
+        """Give all entries, if they are held or so many reads more make that worth while."""
         place = self._place
-        if place.end - place.offset > HELD_BYTES:
-            return None
-        key = self._number, place.offset
-        held = _HELD.get(key)
-        if held is None:
+        held = _HELD.get(self._key)
+        if held is None and _HELD.pays(self._key, place.end - place.offset, reads):
             held = self._source.array(place.offset, place.dtype, place.count * place.items)
             held = held.reshape(place.count, *place.shape)
-            _HELD.put(key, held)
+            _HELD.put(self._key, held)
         return held
 
     def _chosen(self, values: NDArray[Any], *axes: int) -> NDArray[Any]:
@@ -154,6 +165,31 @@ class _Level:
             width = self._place.items // (2 if self._place.section == "pairs" else 1)
             values = values.reshape(*lead, width)[..., self._items]
         return values.reshape(*lead, *self._item_shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Entries of a level around places: all of them, or those that were read for each place.
+
+    Attributes
+    ----------
+    level : _Level
+        The level.
+    entries : ndarray, shape (entries, ...)
+        Entries of all channels.
+    shift : ndarray of int64, shape (places,), or None
+        Number, within the level, of the entry that each place would begin with if the entries
+        were those from 0 on; None: they are.
+    """
+
+    level: _Level
+    entries: NDArray[Any]
+    shift: NDArray[np.int64] | None
+
+    def take(self, entries: NDArray[np.int64], rows: Any = slice(None)) -> NDArray[Any]:
+        """Give entries near some of the places."""
+        at = entries if self.shift is None else entries - self.shift[rows]
+        return self.level._chosen(self.entries[at], *entries.shape)
 
 
 class Levels:
@@ -213,7 +249,7 @@ class Levels:
             section: [level.of(channels) for level in levels]
             for section, levels in self._levels.items()
         }
-        return ChosenLevels(chosen["pairs"], chosen["sums"], chosen["counts"] or None)
+        return ChosenLevels(chosen["pairs"], chosen["sums"], chosen["counts"] or None, self.length)
 
     def close(self) -> None:
         """Close the file."""
@@ -227,11 +263,16 @@ class ChosenLevels:
     _pairs: list[_Level]
     _sums: list[_Level]
     _counts: list[_Level] | None
+    _length: int
 
     def pairs(self, rows: Rows, edges: NDArray[np.int64]) -> NDArray[Any] | None:
         """Give extremes of bins in order of occurrence, (bins, 2, ...); None: bins too short."""
+        if rows.length > self._length:
+            return grown_pairs(self._pairs, rows, edges, self._length)
         return pairs_of(self._pairs, rows, edges)
 
     def means(self, rows: Rows, edges: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """Give means of bins, (bins, ...); None: bins too short."""
+        if rows.length > self._length:
+            return grown_means(self._sums, self._counts, rows, edges, self._length)
         return means_of(self._sums, self._counts, rows, edges)

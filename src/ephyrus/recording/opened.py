@@ -52,6 +52,12 @@ class OpenSources:
     def __bool__(self) -> bool:
         return bool(self._sources or self._attached)
 
+    @property
+    def descriptors(self) -> int:
+        """How many files are held open."""
+        with self._lock:
+            return sum(source.holds_file for source in self._sources.values())
+
     def get(self, path: str) -> ByteSource | None:
         """Give a source that is open."""
         return self._sources.get(path)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ephyrus.recording.files import ByteSource
+from ephyrus.recording.sampleplaces import Pieces
 
 __all__ = ["PacketedSignal", "channel_rows", "heads", "padded_rows", "read_channels", "rows"]
 
@@ -204,6 +205,13 @@ class PacketedSignal:
             self._read_equal(low, high, int(counts[begin]), done - int(firsts[low]), piece)
             done = until
         return out
+
+    def pieces(self) -> Pieces:
+        """Tell where the samples lie."""
+        firsts = self._firsts
+        if firsts is None:
+            firsts = np.arange(len(self.offsets) + 1) * (self._count or 0)
+        return Pieces(self.source, self.offsets, firsts, self.dtype)
 
     def _read_equal(self, first: int, last: int, count: int, skip: int, out: NDArray[Any]) -> None:
         """Read from packets [first, last) of `count` samples each, without the first `skip`."""

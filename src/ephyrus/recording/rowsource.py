@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Rows", "pieces_of", "spans"]
+__all__ = ["Counts", "Rows", "laid_out", "pieces_of", "spans"]
+
+Counts = int | NDArray[np.int64]
 
 PIECE_VALUES = 2**19  # values held at a time: the piece and what is made of it stay in the cache
 
@@ -30,15 +32,17 @@ class Rows:
     item_shape : tuple of int
         Shape of a row.
     gather : callable or None
-        ``gather(starts, count)`` gives `count` rows from each of the starts, shape
-        ``(starts, count, *item_shape)``: many short ranges at once. None: each is read for itself.
+        ``gather(starts, counts)``: many short ranges at once. Of an int it gives as many rows from
+        each of the starts, shape ``(starts, counts, *item_shape)``; of an array (int64, one count
+        for each start) the ranges end to end, shape ``(sum of counts, *item_shape)``. The starts
+        do not decrease. None: each range is read for itself.
     """
 
     read: Callable[[int, int], NDArray[Any]]
     length: int
     dtype: np.dtype[Any]
     item_shape: tuple[int, ...] = ()
-    gather: Callable[[NDArray[np.int64], int], NDArray[Any]] | None = None
+    gather: Callable[[NDArray[np.int64], Counts], NDArray[Any]] | None = None
 
     @property
     def width(self) -> int:
@@ -57,6 +61,18 @@ class Rows:
         result = np.empty((len(starts), count, *self.item_shape), self.dtype)
         for place, start in enumerate(starts.tolist()):
             result[place] = self.read(start, start + count)
+        return result
+
+    def ranges(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
+        """Read ranges of rows, and lay them end to end; the starts do not decrease."""
+        if self.gather is not None:
+            return self.gather(starts, stops - starts)
+        result = np.empty((int((stops - starts).sum()), *self.item_shape), self.dtype)
+        at = 0
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+            if stop > start:
+                result[at : at + stop - start] = self.read(start, stop)
+                at += stop - start
         return result
 
     def at(self, places: NDArray[np.int64]) -> NDArray[Any]:
@@ -100,7 +116,7 @@ class Rows:
             stop - start,
             self.dtype,
             self.item_shape,
-            None if gather is None else lambda starts, count: gather(starts + start, count),
+            None if gather is None else lambda starts, counts: gather(starts + start, counts),
         )
 
 
@@ -118,3 +134,11 @@ def spans(edges: NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
         end = min(max(end, at + 1), last)
         yield at, end
         at = end
+
+
+def laid_out(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the numbers of ranges, end to end."""
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    shifts: NDArray[np.int64] = np.repeat(starts - (ends - counts), counts)
+    return shifts + np.arange(total)

@@ -142,6 +142,7 @@ class FormatContract:
         with subject.open() as rec:
             laws.check_columns(rec)
             laws.check_rows(rec, subject.title)
+            laws.check_sample_places(rec, subject.title)
 
     def test_ticks(self, subject: Subject) -> None:
         """Times never decrease within a run; unit counts agree with the unit column."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ephyrus.recording import Recording, SignalStream, TableStream
+from ephyrus.recording.sampleplaces import sample_places_of
 from ephyrus.testing.mutate import generator
 from ephyrus.testing.subject import (
     Subject,
@@ -24,6 +25,7 @@ __all__ = [
     "check_columns",
     "check_lazy",
     "check_rows",
+    "check_sample_places",
     "check_scaling",
     "check_slices",
     "check_ticks",
@@ -145,6 +147,31 @@ def check_rows(rec: Recording, seed: str) -> None:
             found = read_rows(rec.reading, table, rows, list(table.columns))
             wanted = {name: column[rows] for name, column in full.items()}
             require(same(found, wanted), f"{table.id!r}: read_rows differs from read_table")
+
+
+def check_sample_places(rec: Recording, seed: str) -> None:
+    """Check that samples read from where the format says that they lie are those of the signal."""
+    for stream in rec.signals:
+        runs = (stream.runs[name][:4].tolist() for name in ("first", "count"))
+        for run, (first, count) in enumerate(zip(*runs, strict=True)):
+            places = sample_places_of(rec, stream, run) if count else None
+            if places is None:
+                continue
+            random = generator(seed, run)
+            starts = np.unique(random.integers(0, count, 5))
+            counts = np.minimum(random.integers(0, 40, len(starts)), count - starts)
+            wanted = np.concatenate(
+                [
+                    rec.read_signal(stream, first + at, first + at + many)
+                    for at, many in zip(starts.tolist(), counts.tolist(), strict=True)
+                ]
+            )
+            width = stream.item_shape[0]
+            told = f"{stream.id!r}: samples of run {run} do not lie where sample_places says"
+            found = places.gather(starts, counts)[:, :width]
+            require(same(found.astype(wanted.dtype), wanted), told)
+            found = places.gather(starts[:1], int(counts[0]), np.array([width - 1]))[0]
+            require(same(found.astype(wanted.dtype), wanted[: counts[0], -1:]), told)
 
 
 def check_ticks(rec: Recording) -> None:

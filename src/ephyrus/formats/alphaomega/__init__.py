@@ -47,6 +47,7 @@ from ephyrus.formats.alphaomega.reader import (
     read_rows,
     read_signal,
     read_table,
+    sample_places,
 )
 from ephyrus.recording import Format, Option
 
@@ -60,6 +61,7 @@ __all__ = [
     "read_rows",
     "read_signal",
     "read_table",
+    "sample_places",
     "sniff",
 ]
 

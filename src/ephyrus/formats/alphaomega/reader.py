@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ephyrus.errors import CorruptError, TruncatedError
 from ephyrus.formats.alphaomega.blocks import FileBlocks, read_blocks_of
 from ephyrus.formats.alphaomega.heads import PART, FileHead, Header, chained
-from ephyrus.formats.alphaomega.layout import IGNORED, MESSAGES, SIGNAL, Definition
+from ephyrus.formats.alphaomega.layout import IGNORED, MESSAGES, SAMPLE, SIGNAL, Definition
 from ephyrus.formats.alphaomega.placing import HALF, WRAP
 from ephyrus.formats.alphaomega.points import Points, point_tables, read_columns, table_stream
 from ephyrus.formats.alphaomega.signals import (
@@ -34,8 +34,9 @@ from ephyrus.recording import (
     TableStream,
     seconds,
 )
+from ephyrus.recording.sampleplaces import PieceRows, Pieces
 
-__all__ = ["Index", "describe", "index", "read_rows", "read_signal", "read_table"]
+__all__ = ["Index", "describe", "index", "read_rows", "read_signal", "read_table", "sample_places"]
 
 Extent = tuple[float, float]
 
@@ -239,6 +240,21 @@ def read_signal(
     """Give stored samples [start, stop)."""
     positions = None if channels is None else channels.tolist()
     return reading.index.signals[stream.index].read(reading.files, start, stop, positions)
+
+
+def sample_places(
+    reading: Reading[Header, Index], stream: SignalStream, run: int
+) -> PieceRows | None:
+    """Tell where the samples of a run lie; None: not all are in one file."""
+    channels = reading.index.signals[stream.index].channels
+    if any(len(channel.files) != 1 for channel in channels):
+        return None
+    pieces = []
+    for channel in channels:
+        name, low, high = channel.files[0]
+        offsets, firsts = channel.offsets[low:high], channel.firsts[low : high + 1]
+        pieces.append(Pieces(reading.files.source(name), offsets, firsts, SAMPLE))
+    return PieceRows(pieces, int(stream.runs["first"][run]))
 
 
 def read_table(

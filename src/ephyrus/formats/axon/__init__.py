@@ -50,6 +50,7 @@ from ephyrus.recording import (
     columns,
     fixed_text,
 )
+from ephyrus.recording.sampleplaces import EvenRows
 
 FORMAT = Format(
     name="axon",
@@ -161,6 +162,15 @@ def read_signal(
         values = stimulus.command(header, dac, sweeps, start, stop)
     values = values[:, np.newaxis]
     return values if channels is None else values[:, channels]
+
+
+def sample_places(
+    reading: Reading[AnyHeader, Index], stream: SignalStream, run: int
+) -> EvenRows | None:
+    """Tell where the samples of a sweep lie; those of text and of outputs are not in the file."""
+    if stream.id != SAMPLES:
+        return None
+    return reader.sample_places(reading.files.main, reading.header, reading.index.sweeps, run)
 
 
 def read_table(

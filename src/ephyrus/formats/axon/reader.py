@@ -13,6 +13,7 @@ from ephyrus.formats.axon.atf_table import read_sweeps
 from ephyrus.formats.axon.layout import Header
 from ephyrus.formats.axon.sweeps import Sweeps, find_sweeps
 from ephyrus.recording import ByteSource, Opening
+from ephyrus.recording.sampleplaces import EvenRows
 
 ABF1_MAGIC, ABF2_MAGIC = b"ABF ", b"ABF2"
 REVERSED_MAGICS = (ABF1_MAGIC[::-1], ABF2_MAGIC[::-1])
@@ -105,6 +106,18 @@ def samples(
         start += rows
         run += 1
     return np.concatenate(parts)[:, columns]
+
+
+def sample_places(
+    source: ByteSource, header: AnyHeader, sweeps: Sweeps, run: int
+) -> EvenRows | None:
+    """Tell where the samples of a sweep lie; None: they are text."""
+    if sweeps.values is not None or not isinstance(header, Header):
+        return None
+    width = len(header.channels)
+    begin = sweeps.runs["first"][run] * width if sweeps.begins is None else sweeps.begins[run]
+    offset = header.data_offset + int(begin) * header.dtype.itemsize
+    return EvenRows(source, offset, header.dtype, width)
 
 
 def _columns(channels: NDArray[np.intp] | None) -> Any:

@@ -45,6 +45,7 @@ from ephyrus.formats.blackrock.reader import (
     read_rows,
     read_signal,
     read_table,
+    sample_places,
 )
 from ephyrus.recording import FileSet, Format, Option
 
@@ -58,6 +59,7 @@ __all__ = [
     "read_rows",
     "read_signal",
     "read_table",
+    "sample_places",
     "sniff",
 ]
 

@@ -26,7 +26,7 @@ from ephyrus.recording import (
     walk,
 )
 
-__all__ = ["Samples", "index_samples", "read_samples"]
+__all__ = ["Samples", "block_offset", "index_samples", "read_samples"]
 
 PIECE = np.dtype(
     [
@@ -388,6 +388,18 @@ def _offsets(header: NsxHeader, samples: Samples, start: int, stop: int) -> NDAr
     records = samples.head_bytes + pieces["points"] * header.frame_bytes
     offsets: NDArray[np.int64] = pieces["offset"] + blocks * records + within * header.frame_bytes
     return offsets + samples.head_bytes
+
+
+def block_offset(header: NsxHeader, samples: Samples, first: int, count: int) -> int | None:
+    """Give the byte where samples begin that lie in one block; None: they lie in several."""
+    place = int(np.searchsorted(samples.firsts, first, "right")) - 1
+    if not count or first + count > samples.firsts[place + 1]:
+        return None
+    piece = samples.pieces[place]
+    if piece["blocks"] != 1:
+        return None
+    inside = (first - int(samples.firsts[place])) * header.frame_bytes
+    return int(piece["offset"]) + samples.head_bytes + inside
 
 
 def _as_slice(channels: NDArray[np.intp] | None) -> slice | NDArray[np.intp]:

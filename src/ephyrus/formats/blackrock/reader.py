@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ephyrus.formats.blackrock.blocks import Samples, index_samples, read_samples
+from ephyrus.formats.blackrock.blocks import (
+    Samples,
+    block_offset,
+    index_samples,
+    read_samples,
+)
 from ephyrus.formats.blackrock.header import Header, NsxHeader, version_text
 from ephyrus.formats.blackrock.layout import STAMPS
 from ephyrus.formats.blackrock.packets import Packets, index_packets
@@ -33,8 +38,9 @@ from ephyrus.recording import (
     seconds,
 )
 from ephyrus.recording.clock import sample_times
+from ephyrus.recording.sampleplaces import EvenRows
 
-__all__ = ["Index", "describe", "index", "read_rows", "read_signal", "read_table"]
+__all__ = ["Index", "describe", "index", "read_rows", "read_signal", "read_table", "sample_places"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,6 +195,19 @@ def read_signal(
     """Give stored samples [start, stop), a view of the file where that is possible."""
     header, samples = reading.header.nsx[stream.index], reading.index.samples[stream.index]
     return read_samples(reading.files, header, samples, start, stop, channels)
+
+
+def sample_places(
+    reading: Reading[Header, Index], stream: SignalStream, run: int
+) -> EvenRows | None:
+    """Tell where the samples of a run lie, if they are in one block of the file."""
+    header, samples = reading.header.nsx[stream.index], reading.index.samples[stream.index]
+    first, count = int(stream.runs["first"][run]), int(stream.runs["count"][run])
+    offset = block_offset(header, samples, first, count)
+    if offset is None:
+        return None
+    source = reading.files.source(header.name)
+    return EvenRows(source, offset, np.dtype("<i2"), len(header.channels))
 
 
 def read_table(

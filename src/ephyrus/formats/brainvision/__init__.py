@@ -36,7 +36,14 @@ from __future__ import annotations
 
 from ephyrus.formats.brainvision.header import Header, parse_header, sniff
 from ephyrus.formats.brainvision.layout import NUMBER_FORMATS
-from ephyrus.formats.brainvision.reader import Index, describe, index, read_signal, read_table
+from ephyrus.formats.brainvision.reader import (
+    Index,
+    describe,
+    index,
+    read_signal,
+    read_table,
+    sample_places,
+)
 from ephyrus.recording import Format, Option
 
 __all__ = [
@@ -48,6 +55,7 @@ __all__ = [
     "parse_header",
     "read_signal",
     "read_table",
+    "sample_places",
     "sniff",
 ]
 

@@ -36,8 +36,9 @@ from ephyrus.recording import (
     seconds,
 )
 from ephyrus.recording.files import MappedSource, MemorySource
+from ephyrus.recording.sampleplaces import EvenRows, PieceRows, Pieces, SamplePlaces
 
-__all__ = ["Index", "describe", "index", "read_signal", "read_table"]
+__all__ = ["Index", "describe", "index", "read_signal", "read_table", "sample_places"]
 
 _LABEL_BYTES = 64 * 2**20  # labels of very unequal length are not made one array of equal lengths
 
@@ -251,6 +252,26 @@ def read_signal(
     first = start * stored * header.dtype.itemsize
     block = source.array(first, header.dtype, (stop - start) * stored, field="data")
     return block.reshape(-1, stored)[:, chosen]
+
+
+def sample_places(
+    reading: Reading[Header, Index], stream: SignalStream, run: int
+) -> SamplePlaces | None:
+    """Tell where the samples of a segment lie; None: they are text."""
+    header, index = reading.header, reading.index
+    if index.text is not None:
+        return None
+    first, item = int(stream.runs["first"][run]), header.dtype.itemsize
+    source = reading.files.source(header.data_file)
+    if not header.is_vectorized:
+        width = header.stored_channels
+        return EvenRows(source, first * width * item, header.dtype, width)
+    offsets = np.arange(index.channels) * index.stride * item
+    ends = np.array([0, stream.length])
+    channels = [
+        Pieces(source, offsets[at : at + 1], ends, header.dtype) for at in range(len(offsets))
+    ]
+    return PieceRows(channels, first)
 
 
 def _as_slice(channels: NDArray[np.intp] | None, count: int) -> slice | NDArray[np.intp]:

@@ -62,6 +62,7 @@ from ephyrus.recording import (
     columns,
     seconds,
 )
+from ephyrus.recording.sampleplaces import PieceRows
 from ephyrus.recording.times import run_extents
 
 FORMAT = Format(
@@ -221,6 +222,12 @@ def read_signal(
     """Give stored samples [start, stop)."""
     signal = reading.index.signals[stream.index]
     return samples.read(reading.files.main, signal, start, stop, channels)
+
+
+def sample_places(reading: Reading[Header, Index], stream: SignalStream, run: int) -> PieceRows:
+    """Tell where the samples of a run lie."""
+    signal = reading.index.signals[stream.index]
+    return samples.sample_places(reading.files.main, signal, int(stream.runs["first"][run]))
 
 
 def read_table(

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ephyrus.formats.neuroexplorer.places import Part, Signal
 from ephyrus.recording import ByteSource
+from ephyrus.recording.sampleplaces import PieceRows, Pieces
 
-__all__ = ["read"]
+__all__ = ["read", "sample_places"]
 
 WIDE = 8  # channels from which numpy scales columns as fast as rows
 BLOCK = 16_384  # samples that are put between each other at once: they stay in the cache
@@ -56,6 +57,14 @@ def read(
             return view
     columns = [part.read(source, start, stop, "samples")[:, 0] for part in parts]
     return np.stack(columns).T if len(parts) >= WIDE else _interleaved(columns, dtype)
+
+
+def sample_places(source: ByteSource, signal: Signal, first: int) -> PieceRows:
+    """Tell where samples from `first` on lie: each variable is one piece."""
+    length = int(signal.runs["count"].sum())
+    ends, dtype = np.array([0, length]), signal.members[0].variable.value
+    offsets = [np.array([member.samples.offset]) for member in signal.members]
+    return PieceRows([Pieces(source, offset, ends, dtype) for offset in offsets], first)
 
 
 def _view(source: ByteSource, parts: list[Part], start: int, stop: int) -> NDArray[Any] | None:

@@ -55,6 +55,7 @@ from ephyrus.recording import (
     TableStream,
     seconds,
 )
+from ephyrus.recording.sampleplaces import PieceRows
 from ephyrus.recording.times import run_extents
 
 FORMAT = Format(
@@ -156,6 +157,14 @@ def read_signal(
     source = reading.files.main
     return continuous.read_samples(
         source, reading.index.continuous, stream.index, start, stop, channels
+    )
+
+
+def sample_places(reading: Reading[Header, Index], stream: SignalStream, run: int) -> PieceRows:
+    """Tell where the samples of a run lie."""
+    first = int(stream.runs["first"][run])
+    return continuous.sample_places(
+        reading.files.main, reading.index.continuous, stream.index, first
     )
 
 

@@ -33,6 +33,7 @@ from ephyrus.recording import (
     segment_at,
     stretch_starts,
 )
+from ephyrus.recording.sampleplaces import PieceRows
 
 SAMPLE = np.dtype("<i2")
 MOST_PREFIXES = 3  # in the name of a stream
@@ -300,6 +301,13 @@ def read_samples(
     if not signals:
         return np.empty((stop - start, 0), SAMPLE)
     return read_channels(signals, start, stop)
+
+
+def sample_places(source: ByteSource, continuous: Continuous, stream: int, first: int) -> PieceRows:
+    """Tell where samples from `first` on lie: in packets of each channel."""
+    members = continuous.streams[stream]
+    pieces = [_packets(source, continuous, channel).pieces() for channel in members]
+    return PieceRows(pieces, first)
 
 
 def _packets(source: ByteSource, continuous: Continuous, channel: SlowChannel) -> PacketedSignal:

@@ -65,6 +65,7 @@ from ephyrus.recording import (
     SignalStream,
     TableStream,
 )
+from ephyrus.recording.sampleplaces import PieceRows
 
 FORMAT = Format(
     name="spike2",
@@ -173,6 +174,12 @@ def read_signal(
     """Give stored samples [start, stop)."""
     signal = reading.index.plan.signals[stream.index]
     return reader.samples(reading.files.main, signal, start, stop, channels)
+
+
+def sample_places(reading: Reading[Header, Index], stream: SignalStream, run: int) -> PieceRows:
+    """Tell where the samples of a run lie."""
+    signal = reading.index.plan.signals[stream.index]
+    return reader.sample_places(reading.files.main, signal, int(stream.runs["first"][run]))
 
 
 def read_table(

@@ -12,8 +12,9 @@ from ephyrus.formats.spike2 import gather, model
 from ephyrus.formats.spike2.describe import CHARACTER, CODE_COLUMNS, value_columns
 from ephyrus.formats.spike2.plan import Items, Levels, Signal, Wave
 from ephyrus.recording import ByteSource, PacketedSignal
+from ephyrus.recording.sampleplaces import PieceRows, Pieces
 
-__all__ = ["epoch_columns", "item_columns", "sample_columns", "samples"]
+__all__ = ["epoch_columns", "item_columns", "sample_columns", "sample_places", "samples"]
 
 
 def _letter(code: int) -> str:
@@ -49,6 +50,20 @@ def samples(
         for place, packet in enumerate(packets):
             packet.read(first, last, out=table[first:last, place])
     return table
+
+
+def sample_places(source: ByteSource, signal: Signal, first: int) -> PieceRows:
+    """Tell where samples from `first` on lie: in blocks of each channel."""
+    channels = [
+        Pieces(
+            source,
+            wave.blocks["offset"],
+            np.append(wave.firsts, wave.firsts[-1:] + wave.blocks["count"][-1:]),
+            wave.channel.item,
+        )
+        for wave in signal.waves
+    ]
+    return PieceRows(channels, first)
 
 
 def _within(source: ByteSource, wave: Wave, start: int, stop: int) -> PacketedSignal:
