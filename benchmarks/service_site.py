@@ -23,6 +23,10 @@ from ephyrus.service.db.engine import Database
 from ephyrus.service.db.schema import ARRAYS
 from ephyrus.service.files.canonical import ArrayWriter
 from ephyrus.service.files.store import open_store
+from ephyrus.service.inplace.catalog import Entry, add_entry, change_entry
+from ephyrus.service.inplace.files import files_of, opened, state_of
+from ephyrus.service.inplace.mapping import rows_of
+from ephyrus.service.inplace.pool import Recipe
 from ephyrus.service.settings import Settings
 
 CHANNELS = 32
@@ -46,6 +50,8 @@ class Site:
         Permalink of the object.
     datafile : str
         Permalink of its array.
+    recorded : str
+        Permalink of an array of the same numbers, served in place from the file of a recording.
     samples : int
         Its length.
     file, offset : Path, int
@@ -56,6 +62,7 @@ class Site:
     token: str
     signal: str
     datafile: str
+    recorded: str
     samples: int
     file: Path
     offset: int
@@ -104,22 +111,42 @@ def made(folder: Path, scale: float, database: str = "", objects: int = 0) -> Si
         ids = bulk.insert_tree(connection, user.id, _objects(info))
         chosen = update(ARRAYS).where(ARRAYS.c.datafile_id == ids["file"])
         connection.execute(chosen.values(levels_key=levels))
+    place = store.local_path(info.key)
+    assert place is not None
+    recorded = _recorded(catalog, place, info.offset, user.id, levels)
     for first in range(0, objects, 10_000):
         with catalog.writing() as connection:
             more = _spike_trains(first, min(first + 10_000, objects))
             bulk.insert_tree(connection, user.id, more)
     catalog.close()
-    place = store.local_path(info.key)
-    assert place is not None
     return Site(
         {f"EPHYRUS_SERVICE_{name.upper()}": value for name, value in values.items()},
         token,
         f"/electrophysiology/analogsignalarray/{ids['signal']}",
         f"/datafiles/{ids['file']}",
+        f"/datafiles/{recorded}",
         samples,
         place,
         info.offset,
     )
+
+
+def _recorded(catalog: Database, path: Path, offset: int, owner_id: int, levels: str) -> int:
+    """Serve a file as a recording where it lies; gives the id of the datafile."""
+    facts = {"nb_channel": CHANNELS, "sampling_rate": RATE, "dtype": "<i2", "bytesoffset": offset}
+    source, files = opened(str(path), "rawbinarysignal", facts)
+    with source, catalog.writing() as connection:
+        number = add_entry(connection, str(path), str(path.parent))
+        paths = tuple(files_of(files, source.format))
+        state = state_of(paths)
+        rows = list(rows_of(source, recording_id=number, name="raw", version=state.modified_ns))
+        ids = bulk.insert_tree(connection, owner_id, rows, recording_id=number)
+        recipe = Recipe(number, str(path), "rawbinarysignal", facts, paths, state)
+        change_entry(connection, Entry(recipe, str(path.parent), "ready"))
+        (datafile,) = (ids[row.key] for row in rows if row.type == "datafile")
+        chosen = update(ARRAYS).where(ARRAYS.c.datafile_id == datafile)
+        connection.execute(chosen.values(levels_key=levels))
+    return datafile
 
 
 def _objects(info):

@@ -127,7 +127,7 @@ def test_help_needs_no_package_of_the_service():
 
 def answer_of(address: str, token: str, path: str) -> Any:
     request = Request(f"{address}{path}", headers={"Authorization": f"Bearer {token}"})  # noqa: S310
-    with urlopen(request, timeout=20) as answer:  # noqa: S310
+    with urlopen(request, timeout=60) as answer:  # noqa: S310
         return json.load(answer)
 
 
@@ -142,7 +142,7 @@ def test_it_ends_in_peace(eeg, number, workers):
         found = answer_of(address, token, "/datafiles/1?format=json&start_index=3&end_index=6")
         np.testing.assert_allclose(found, eeg.values[3:6, :2], rtol=1e-6)
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out.splitlines()[-1], err) == (0, "stopped", "")
     finally:
         process.kill()

@@ -213,10 +213,10 @@ def test_it_runs_until_it_is_told_to_stop(tmp_path):
     )  # fmt: skip
     try:
         address = process.stdout.readline().split(" at ")[1].split(";")[0]
-        with urlopen(f"{address}/health", timeout=20) as answer:  # noqa: S310
+        with urlopen(f"{address}/health", timeout=60) as answer:  # noqa: S310
             assert json.load(answer)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
         assert process.returncode == 0
     finally:
         process.kill()
@@ -233,3 +233,46 @@ def test_a_terminal_gets_no_backup(run, filled, monkeypatch):
     monkeypatch.setattr(module.sys, "stdout", Terminal())
     with pytest.raises(module.Failure, match="not for the eye"):
         module.backup("-", overwrite=False, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot = 1", "there is no setting 'prot'"),
+        ("port = 'x'", "the setting 'port' is wrong: input should be a valid integer"),
+        ("port = = 1", "settings.toml is not TOML: Invalid value"),
+        ("database = 'mysql://ada:secret@db/x'", "mysql is neither SQLite nor PostgreSQL"),
+        ("database = 'secret'", "'database' is wrong: it is not the address of a database"),
+    ],
+)
+def test_settings_that_are_wrong_are_named_and_not_shown(run, tmp_path, text, said):
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    found = run("service", "--settings", str(file), "check")
+    assert found.code == 2
+    assert said in found.err
+    assert str(file) in found.err
+    assert "secret" not in found.err
+    assert "fault of ephyrus" not in found.err
+
+
+def test_variables_that_mean_nothing_are_named(run, monkeypatch):
+    monkeypatch.setenv("EPHYRUS_SERVICE_PROT", "1")
+    found = run("service", "user", "list")
+    assert found.code == 0
+    assert "warning: there is no setting for EPHYRUS_SERVICE_PROT" in found.err
+
+
+def test_a_provider_without_its_packages_is_told_at_the_start(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    monkeypatch.setenv("EPHYRUS_SERVICE_OIDC_ISSUER", "https://login.example.org")
+    found = run("service", "run", "--port", "0")
+    assert found.code == 2
+    assert "pip install 'ephyrus[oidc]'" in found.err
+
+
+def test_a_driver_that_is_missing_is_named(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    found = run("service", "--database", "postgresql+psycopg://ada@127.0.0.1:1/x", "check")
+    assert found.code == 2
+    assert "pip install 'ephyrus[postgresql]'" in found.err

@@ -42,5 +42,5 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     port = server.servers[0].sockets[0].getsockname()[1]
     yield Running(site, f"http://127.0.0.1:{port}")
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()

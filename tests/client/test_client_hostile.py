@@ -24,7 +24,7 @@ OWNER = RemoteObject.of(SIGNAL)
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ephyrus.client.sync.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("ephyrus.client.driving.time.sleep", lambda seconds: None)
 
 
 def linked(link: str) -> dict:
@@ -293,7 +293,7 @@ def test_many_parts_that_are_none_are_errors(kind: str, body: bytes):
 def answering(*answers: bytes) -> tuple[str, threading.Thread]:
     """Listen at a port; give one connection each of these bytes, and close it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(10)
+    listener.settimeout(60)
 
     def serve() -> None:
         with listener:
@@ -323,7 +323,7 @@ def test_answers_of_old_servers_and_of_broken_ones():
                 service.array(OWNER, "signal")
     with Client(address, cache=None, retries=1) as service:
         assert service.array(OWNER, "signal").values.tolist() == [0, 1, 2, 3, 4]
-    thread.join(10)
+    thread.join(60)
 
 
 def test_a_service_that_says_nothing_is_given_up():
@@ -334,11 +334,14 @@ def test_a_service_that_says_nothing_is_given_up():
             pytest.raises(RemoteUnreachable, match="does not answer"),
         ):
             service.get("block", 1)
-    with (
-        Client(address, cache=None, retries=0) as service,
-        pytest.raises(RemoteUnreachable, match="is it running at this address"),
-    ):
-        service.get("block", 1)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else can
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with (
+            Client(address, cache=None, retries=0) as service,
+            pytest.raises(RemoteUnreachable, match="is it running at this address"),
+        ):
+            service.get("block", 1)
 
 
 def test_a_window_of_another_shape_is_an_error():
@@ -366,7 +369,7 @@ def test_proxies_of_the_environment_are_used(monkeypatch):
     monkeypatch.delenv("NO_PROXY", raising=False)
     with Client("http://far.invalid", cache=None, retries=0) as service:
         assert len(service.select("block")) == 0
-    thread.join(10)
+    thread.join(60)
 
 
 @pytest.mark.parametrize("arrays", [{}, {"signal": {"dtype": "<f4", "shape": [2, 2, 2]}}])

@@ -128,7 +128,7 @@ def test_several_threads_use_one_client(running, uploaded):
         start = threading.Barrier(6)
 
         def work(number: int) -> bool:
-            start.wait(10)
+            start.wait(60)
             for at in range(number, 60, 6):
                 window = (2 + at * 0.1) * pq.s, (2.05 + at * 0.1) * pq.s
                 part = signal.load(time_slice=window).magnitude

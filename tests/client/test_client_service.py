@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 import ephyrus
 from ephyrus.cli import app
-from ephyrus.client import AsyncClient, Client
+from ephyrus.client import AsyncClient
+from ephyrus.client.flows import Flows
 from ephyrus.core import (
     AnalogSignal,
     Block,
@@ -224,14 +225,13 @@ def test_an_upload_that_fails_leaves_nothing(running, monkeypatch):
     with running.client("eve") as service:
         before = Counter(each.type for kind in ("block", "section", "datafile", "property")
                          for each in service.iterate(kind))  # fmt: skip
-        made = Client.create
+        made = Flows.create_many
 
-        def fails(self, type_name, **values):
-            if type_name == "eventarray":
-                raise RemoteError("here", "the line broke")
-            return made(self, type_name, **values)
+        def fails(self, items):  # when they were made, which the client does not know
+            yield from made(self, items)
+            raise RemoteError("here", "the line broke")
 
-        monkeypatch.setattr(Client, "create", fails)
+        monkeypatch.setattr(Flows, "create_many", fails)
         with pytest.raises(RemoteError, match="the line broke"):
             service.upload(small_block("broken"))
         after = Counter(each.type for kind in ("block", "section", "datafile", "property")

@@ -40,7 +40,7 @@ SIGNAL = {
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ephyrus.client.sync.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("ephyrus.client.driving.time.sleep", lambda seconds: None)
 
 
 def envelope(*selected: dict, status: int = 200, **more: object) -> httpx2.Response:
@@ -204,9 +204,9 @@ def test_a_busy_service_says_how_long_to_wait():
     ]
     pauses = []
     with client(lambda request: answers.pop(0)) as service:
-        import ephyrus.client.sync
+        import ephyrus.client.driving
 
-        ephyrus.client.sync.time.sleep = pauses.append
+        ephyrus.client.driving.time.sleep = pauses.append
         assert service.get("analogsignal", 11).id == "11"
     assert pauses[0] == 7
     assert 0.2 <= pauses[1] <= 0.4
@@ -394,5 +394,5 @@ def test_async_calls_are_those_of_the_other_client():
 
 
 def test_both_clients_have_the_same_methods():
-    names = {name for name in vars(Client) if not name.startswith("_")} - {"take_session"}
-    assert names == {name for name in vars(AsyncClient) if not name.startswith("_")}
+    names = {name for name in dir(Client) if not name.startswith("_")} - {"take_session"}
+    assert names == {name for name in dir(AsyncClient) if not name.startswith("_")}

@@ -55,7 +55,7 @@ def test_what_a_type_checker_reveals(tmp_path):
     pytest.importorskip("mypy")
     page = tmp_path / "snippet.py"
     page.write_text(SNIPPET, encoding="utf-8")
-    cache = ["--cache-dir", str(ROOT / ".mypy_cache")]
+    cache = ["--cache-dir", str(tmp_path / "cache")]  # another mypy may be running
     config = ["--config-file", str(ROOT / "pyproject.toml")]
     command = [sys.executable, "-m", "mypy", *cache, *config, str(page)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)

@@ -44,7 +44,7 @@ def in_process(build: Build) -> DllLibrary:
 
 @pytest.fixture(scope="session")
 def isolated(build: Build) -> Iterator[IsolatedLibrary]:
-    library = IsolatedLibrary(build(), timeout=20)
+    library = IsolatedLibrary(build(), timeout=60)
     yield library
     library.shutdown()
 

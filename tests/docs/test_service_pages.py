@@ -1,5 +1,6 @@
 """The pages of the data service: what they ask a service for is answered as they say."""
 
+import json
 import os
 import re
 import shutil
@@ -72,6 +73,55 @@ def test_the_page_on_the_client(served, monkeypatch, tmp_path, capsys):
         subprocess.run([sys.executable, "-m", "ephyrus.cli", *words], check=True, timeout=60,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     assert Path("copy.nix").stat().st_size > 20_000 * 4 * 4
+
+
+def test_the_page_on_lists(served, monkeypatch, tmp_path, capsys):
+    address, token = served
+    monkeypatch.setenv("EPHYRUS_TOKEN", token)
+    names = {}
+    run_page("lists.md", address, monkeypatch, tmp_path, capsys, names)
+    names["service"].close()
+
+
+def test_the_page_on_arrays_that_grow(served, monkeypatch, tmp_path, capsys):
+    address, token = served
+    monkeypatch.setenv("EPHYRUS_TOKEN", token)
+    names = {}
+    try:
+        run_page("growing.md", address, monkeypatch, tmp_path, capsys, names)
+    finally:  # other pages show what a service has that nobody wrote to
+        if "segment" in names:
+            names["service"].delete(names["segment"])
+        if "service" in names:
+            names["service"].close()
+
+
+def test_the_page_on_many_objects(served, monkeypatch, tmp_path, capsys):
+    """The Python blocks print what the page shows, and the commands with curl are answered."""
+    address, token = served
+    monkeypatch.setenv("EPHYRUS_TOKEN", token)
+    names = {}
+    try:
+        text = run_page("bulk.md", address, monkeypatch, tmp_path, capsys, names)
+        Path("objects.json").write_text(re.search(r"```json\n(.*?)```", text, re.DOTALL)[1])
+        for name, values in zip(("train1.npy", "train2.npy"), names["times"], strict=False):
+            Path(name).write_bytes(names["npy"](values))
+        environment = {**os.environ, "SERVICE": address, "AUTH": f"Authorization: Bearer {token}"}
+        for block in COMMAND.findall(text):
+            command = block.removeprefix("$ ").strip()
+            done = subprocess.run(["bash", "-c", f"{command} --fail-with-body"], env=environment,
+                                  capture_output=True, text=True, timeout=30)  # fmt: skip
+            assert done.returncode == 0, f"{command}\n{done.stdout}"
+            assert json.loads(done.stdout)["message_type"] == "object_created"
+    finally:  # other pages show what a service has that nobody wrote to
+        if "service" in names:
+            made = {"block": "session 12", "segment": "trial", "section": "notes of session 12"}
+            for kind, name in made.items():
+                for each in names["service"].select(kind, name__startswith=name):
+                    names["service"].delete(each)
+            names["service"].close()
+        if "http" in names:
+            names["http"].close()
 
 
 def test_the_page_on_starting(served, monkeypatch, tmp_path):

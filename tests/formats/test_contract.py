@@ -13,7 +13,7 @@ import pytest
 
 from ephyrus.errors import FormatError
 from ephyrus.registry import BY_NAME, format_module, format_names, identify
-from ephyrus.testing import FormatContract, Sample, Subject, damage
+from ephyrus.testing import FormatContract, Sample, Subject, access, damage
 
 LONGEST_MODULE = 500  # lines
 LONGEST_FUNCTION = 80  # lines, without docstring
@@ -97,6 +97,15 @@ class TestContract(FormatContract):
         """So do counts that no honest file has."""
         count = _share(with_file, self.lying_counts)
         damage.check_lying_counts(with_file, count, self.head_bytes, self.limits)
+
+    def test_truncation(self, with_file: Subject) -> None:
+        """A cut file raises, or is read in part and says so: at every boundary, and elsewhere."""
+        damage.check_truncation(with_file, _share(with_file, self.truncations), self.limits)
+
+    def test_salvage(self, with_file: Subject) -> None:
+        """What is salvaged of a cut file is a part of the sound one; sound files stay the same."""
+        access.check_salvage_of_sound(with_file)
+        damage.check_salvage(with_file, _share(with_file, self.truncations), self.limits)
 
     def samples(self):
         return [sample for name in format_names() for sample in _collected(name)[0]]

@@ -205,6 +205,7 @@ def test_ten_thousand_openings(path, libraries):
     """No handle of the library (it has eight), no descriptor, no object stays."""
     library = libraries["vendor"]
     neuroshare.File(path, library).close()
+    gc.collect()
     before = open_descriptors()
     for number in range(10_000):
         file = neuroshare.File(path, library)
@@ -217,6 +218,7 @@ def test_ten_thousand_openings(path, libraries):
 def test_nothing_stays_open(path, options):
     """The library has room for eight files at once."""
     ephyrus.open(path, format="neuroshare", **options).close()  # the library is loaded and kept
+    gc.collect()
     before = open_descriptors()
     for _ in range(100):
         with neuroshare.File(path, options["dllname"], isolate=options["isolate"]) as file:

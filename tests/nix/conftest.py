@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -103,8 +104,14 @@ def fill(file: nix.File) -> None:
 
 
 @pytest.fixture
-def full(path: Path) -> Path:
-    """Path of a closed file that has an entity of every kind."""
-    with nix.File(path, nix.FileMode.Overwrite) as file:
-        fill(file)
+def full(path: Path, monkeypatch) -> Path:
+    """Path of a closed file that has an entity of every kind: the same each time.
+
+    Only HDF5's own times of its objects differ from one run to the next.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr("os.urandom", random.Random(1).randbytes)
+        patch.setattr("time.time", lambda: 1_700_000_000.0)
+        with nix.File(path, nix.FileMode.Overwrite) as file:
+            fill(file)
     return path

@@ -1,6 +1,6 @@
 """Reads damaged copies of a NIX file; run as a program, so that limits hold for it alone.
 
-Each copy is read from the disk and from memory, and must come to the same.
+Each copy is read from the disk; some are read from memory too, and must come to the same.
 
 ``python mutants.py FILE FIRST COUNT`` prints a line for each copy: its number and what came of it.
 """
@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+IN_MEMORY = 3  # every third copy
 MEMORY = 2 * 2**30  # bytes of address space
-SECONDS = 1.5  # of processor time for one copy
+SECONDS = 20.0  # of processor time for one copy; most take milliseconds
 
 
 def mutant(content: bytes, seed: int) -> bytes:
@@ -94,7 +95,7 @@ def main() -> None:
         copy = mutant(content, seed)
         damaged.write_bytes(copy)
         found = outcome(nix, damaged)
-        other = outcome(nix, io.BytesIO(copy))
+        other = found if seed % IN_MEMORY else outcome(nix, io.BytesIO(copy))
         same = "" if found == other else f"RAISED, but in memory: {other}"
         sys.stdout.write(f"{seed} {found} {same}\n")
         sys.stdout.flush()

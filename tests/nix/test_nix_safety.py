@@ -29,7 +29,7 @@ def run_mutants(path: Path, first: int, count: int) -> list[str]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=280,
         )
         seen = done.stdout.splitlines()
         lines += [line for line in seen if not line.endswith("begins")]

@@ -235,7 +235,9 @@ NEW = {
 }
 
 
-@pytest.mark.parametrize("name", [*VARIANTS.keys() - {"unsorted"}, *(f"new {key}" for key in NEW)])
+@pytest.mark.parametrize(
+    "name", [*sorted(VARIANTS.keys() - {"unsorted"}), *(f"new {key}" for key in NEW)]
+)
 def test_files_of_ours_by_the_vendor(tmp_path, name):
     is_new = name.startswith("new ")
     made = NEW[name.removeprefix("new ")] if is_new else VARIANTS[name]

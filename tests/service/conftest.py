@@ -5,9 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -19,51 +17,26 @@ import pytest
 
 from ephyrus.service.db.engine import Database
 from ephyrus.service.settings import Settings
+from tests.service.postgres import account, binaries
+from tests.service.processes import PATIENCE, quiet_port
 
 _USER = "ephyrus"
 
 
-def _binaries() -> Path | None:
-    """Find the programs of PostgreSQL; None: it is not installed."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    found = shutil.which("initdb")
-    folders += [Path(found).resolve().parent] if found else []
-    return next((folder for folder in folders if (folder / "initdb").exists()), None)
-
-
-def _account() -> dict[str, int]:
-    """Tell which user the server runs as: PostgreSQL refuses to run as root."""
-    if os.getuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        try:
-            found = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": found.pw_uid, "group": found.pw_gid}
-    return {}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _start(folder: Path, programs: Path) -> dict[str, str]:
     """Start a server in a folder of its own; tell where it listens."""
-    account = _account()
+    user = account()
     folder.mkdir(mode=0o755)
-    if account:
-        os.chown(folder, account["user"], account["group"])
-    options: dict[str, object] = {**account, "extra_groups": []} if account else {}
+    if user:
+        os.chown(folder, user["user"], user["group"])
+    options: dict[str, object] = {**user, "extra_groups": []} if user else {}
     data = folder / "data"
     subprocess.run(
         [programs / "initdb", "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync",
          "--locale=C"],
         check=True, capture_output=True, cwd=folder, **options,
     )  # fmt: skip
-    port = _free_port()
+    port = quiet_port()
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),
@@ -73,10 +46,12 @@ def _start(folder: Path, programs: Path) -> dict[str, str]:
         "full_page_writes": "off",
         "max_connections": "200",
         "shared_buffers": "64MB",
+        "autovacuum": "off",  # which comes when it likes
     }
     flags = " ".join(f"-c {name}={value}" for name, value in settings.items())
     subprocess.run(
-        [programs / "pg_ctl", "start", "-w", "-D", data, "-l", folder / "log", "-o", flags],
+        [programs / "pg_ctl", "start", "-w", "-t", "110", "-D", data, "-l", folder / "log", "-o",
+         flags],
         check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, cwd=folder, **options,
     )  # fmt: skip
@@ -85,8 +60,8 @@ def _start(folder: Path, programs: Path) -> dict[str, str]:
 
 def _stop(folder: Path, programs: Path) -> None:
     """Stop the server: it drops its connections."""
-    account = _account()
-    options: dict[str, object] = {**account, "extra_groups": []} if account else {}
+    user = account()
+    options: dict[str, object] = {**user, "extra_groups": []} if user else {}
     subprocess.run(
         [programs / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", folder / "data"],
         check=True, capture_output=True, cwd=folder, **options,
@@ -100,8 +75,8 @@ def _plain(url: str) -> str:
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a PostgreSQL server of this run's own, shared by all workers of xdist."""
-    programs = _binaries()
-    if programs is None or (os.getuid() == 0 and not _account()):
+    programs = binaries()
+    if programs is None or (os.getuid() == 0 and not account()):
         if os.environ.get("CI"):
             pytest.fail("PostgreSQL is not installed, which CI must have")
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
@@ -153,7 +128,7 @@ def _postgresql_template(postgresql_server: str) -> Iterator[str]:
     url = postgresql_server.rsplit("/", 1)[0] + f"/{name}"
     with psycopg.connect(_plain(postgresql_server), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    database = Database(Settings(database=url))
+    database = Database(_patient(url))
     database.upgrade()
     database.close()
     yield name
@@ -204,6 +179,10 @@ def postgresql_url(new_postgresql: Callable[[], str]) -> str:
     return new_postgresql()
 
 
+def _patient(url: str) -> Settings:
+    return Settings(database=url, database_seconds=PATIENCE)
+
+
 @pytest.fixture
 def sqlite_database(new_sqlite: Callable[[], Path]) -> Iterator[Database]:
     """A new embedded database."""
@@ -218,7 +197,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param == "sqlite":
         settings = Settings(data_folder=request.getfixturevalue("new_sqlite")())
     else:
-        settings = Settings(database=request.getfixturevalue("new_postgresql")())
+        settings = _patient(request.getfixturevalue("new_postgresql")())
     database = Database(settings)
     yield database
     database.close()
@@ -230,7 +209,7 @@ def module_database(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param == "sqlite":
         settings = Settings(data_folder=request.getfixturevalue("new_sqlite")())
     else:
-        settings = Settings(database=request.getfixturevalue("new_postgresql")())
+        settings = _patient(request.getfixturevalue("new_postgresql")())
     database = Database(settings)
     yield database
     database.close()

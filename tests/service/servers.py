@@ -1,4 +1,4 @@
-"""Real processes of the service for tests: servers, job workers, and a PostgreSQL to be killed.
+"""Real processes of the service for tests: servers and job workers.
 
 Whatever is started here is ended with its block, with all processes below it, however the test
 ends.
@@ -11,9 +11,7 @@ import http.client
 import io
 import json
 import os
-import pwd
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -28,8 +26,6 @@ from typing import Any, Self
 import h5py
 import httpx2
 import numpy as np
-import psycopg
-import pytest
 from starlette.testclient import TestClient
 
 from ephyrus.service.accounts import tokens, users
@@ -39,38 +35,21 @@ from ephyrus.service.db.engine import Database
 from ephyrus.service.files.canonical import array_header
 from ephyrus.service.files.store import FolderStore
 from ephyrus.service.settings import Settings
+from tests.service.processes import PATIENCE, below, eventually, is_alive
 
 __all__ = [
     "Place",
-    "PostgresServer",
     "Process",
     "array_file",
-    "eventually",
     "job_worker",
-    "postgres_server",
     "raw_request",
     "server",
     "servers",
 ]
 
-PATIENCE = 30.0  # seconds for a process to start on a busy machine
 ALL_SCOPES = frozenset({"read", "write", "admin"})
 _LISTEN = "0A"  # state of a connection in /proc/net/tcp
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
-
-
-def eventually(
-    condition: Callable[[], Any], *, seconds: float = PATIENCE, what: str = "", pause: float = 0.02
-) -> Any:
-    """Wait until a condition holds; gives what it gave."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"it did not come true within {seconds:g} s: {what}")
-        time.sleep(pause)
 
 
 @dataclass
@@ -98,6 +77,7 @@ class Place:
             "password_parallelism": 1,
             "worker_threads": 0,
             "log_level": "warning",
+            "database_seconds": PATIENCE,
         }
         self.settings = {**cheap, **self.settings}
         self._catalog: Database | None = None
@@ -205,6 +185,7 @@ class Process:
 
     def __init__(self, arguments: list[str], place: Place, **settings: Any) -> None:
         self.address = ""
+        self._level = 0
         self._log = place.folder / f"process-{time.monotonic_ns()}.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -262,9 +243,8 @@ class Process:
     def client(self, token: str = "", **options: Any) -> httpx2.Client:
         """Give a client that sends a user's token; it is for one thread."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx2.Client(
-            base_url=self.address, headers=headers, timeout=options.pop("timeout", 30), **options
-        )
+        options = {"timeout": PATIENCE, **options}
+        return httpx2.Client(base_url=self.address, headers=headers, **options)
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -281,7 +261,7 @@ class Process:
 
     def below(self) -> list[int]:
         """Give the processes that it has started, and those that they have."""
-        return _below(self.pid)
+        return below(self.pid)
 
     def workers(self) -> list[int]:
         """Give the processes that answer: itself, or those below a parent of several."""
@@ -310,7 +290,8 @@ class Process:
     @contextlib.contextmanager
     def growth(self) -> Iterator[Callable[[], int]]:
         """Measure how far resident memory rises above what it is now."""
-        before = self.memory
+        # what is taken away for others and comes back is no growth
+        self._level = before = max(self._level, self.memory)
         for each in self.workers():
             Path(f"/proc/{each}/clear_refs").write_text("5")  # the peak counts from here
         yield lambda: sum(_memory(each, "VmHWM") for each in self.workers()) - before
@@ -324,34 +305,13 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
         self._process.wait(PATIENCE)
-        eventually(lambda: not any(map(_is_alive, everything)), what="children have ended")
-
-
-def _below(pid: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            after = path.read_text(errors="replace").rpartition(")")[2].split()
-            parents.setdefault(int(after[1]), []).append(int(path.parent.name))
-    found, new = [], [pid]
-    while new:
-        new = [child for each in new for child in parents.get(each, [])]
-        found += new
-    return found
+        eventually(lambda: not any(map(is_alive, everything)), what="children have ended")
 
 
 def _words(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     return ""
-
-
-def _is_alive(pid: int) -> bool:
-    """Tell whether a process is there and more than a name that nobody has read yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def _memory(pid: int, name: str) -> int:
@@ -411,102 +371,6 @@ def raw_request(
         lines = head.format(host=f"127.0.0.1:{process.port}").replace("\n", "\r\n")
         connection.sendall(lines.encode() + body)
         yield connection
-
-
-class PostgresServer:
-    """A PostgreSQL server that may be killed.
-
-    Parameters
-    ----------
-    folder : Path
-        Its place, which does not exist yet.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        found = postgres_binaries()
-        account = postgres_account()
-        if found is None or (os.getuid() == 0 and not account):
-            pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-        self._programs, self._folder = found, folder
-        self._options: dict[str, Any] = {**account, "extra_groups": []} if account else {}
-        folder.mkdir(mode=0o755)
-        if account:
-            os.chown(folder, account["user"], account["group"])
-        subprocess.run(
-            [found / "initdb", "-D", folder / "data", "-U", "ephyrus", "-A", "trust",
-             "--no-sync", "--locale=C", "-E", "UTF8"],
-            check=True, capture_output=True, cwd=folder, **self._options,
-        )  # fmt: skip
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = int(probe.getsockname()[1])
-        self.address = f"postgresql+psycopg://ephyrus@127.0.0.1:{self.port}/postgres"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": self.port,
-            "unix_socket_directories": self._folder,
-            "shared_buffers": "32MB",
-            # what is committed has been handed to the system, which is not what is killed
-            "synchronous_commit": "on",
-            "fsync": "off",
-        }
-        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._folder / "data", *flags],
-                stdout=log, stderr=log, cwd=self._folder, start_new_session=True, **self._options,
-            )  # fmt: skip
-        eventually(self._answers, what="PostgreSQL answers", pause=0.05)
-
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.address.replace("+psycopg", ""), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    def kill(self) -> None:
-        """End it and all its processes at once, in the middle of what they do."""
-        if self._process is not None:
-            everything = _below(self._process.pid)
-            for pid in (self._process.pid, *everything):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self._process.wait(PATIENCE)
-            eventually(lambda: not any(map(_is_alive, everything)), what="its processes end")
-            self._process = None
-
-
-@contextlib.contextmanager
-def postgres_server(folder: Path) -> Iterator[PostgresServer]:
-    """Run a PostgreSQL server until the end of the block, and remove its folder."""
-    made = PostgresServer(folder)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.kill()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def postgres_binaries() -> Path | None:
-    """Find the programs of PostgreSQL; None: it is not installed."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    found = shutil.which("initdb")
-    folders += [Path(found).resolve().parent] if found else []
-    return next((folder for folder in folders if (folder / "initdb").exists()), None)
-
-
-def postgres_account() -> dict[str, int]:
-    """Tell which user the server runs as: PostgreSQL refuses to run as root."""
-    for name in ("postgres", "nobody") if os.getuid() == 0 else ():
-        with contextlib.suppress(KeyError):
-            found = pwd.getpwnam(name)
-            return {"user": found.pw_uid, "group": found.pw_gid}
-    return {}
 
 
 def array_file(values: np.ndarray, name: str = "data") -> bytes:

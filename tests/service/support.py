@@ -15,6 +15,7 @@ from ephyrus.service.accounts import tokens, users
 from ephyrus.service.app import Application, create_app
 from ephyrus.service.files.canonical import store_array
 from ephyrus.service.settings import Settings
+from tests.service.processes import PATIENCE
 
 ALL_SCOPES = frozenset({"read", "write", "admin"})
 
@@ -29,6 +30,7 @@ def cheap_settings(folder: Path, **changes: Any) -> Settings:
         "password_min_length": 4,
         "worker_threads": 0,
         "request_threads": 4,
+        "database_seconds": PATIENCE,
         "events_life": 0.05,
         "events_interval": 0.02,
         "allowed_hosts": ("testserver",),

@@ -77,7 +77,7 @@ def test_runs_of_argon2_are_limited(sqlite_database, monkeypatch):
             running[0] += 1
             most[0] = max(most[0], running[0])
         entered.release()
-        assert release.wait(10)
+        assert release.wait(60)
         with lock:
             running[0] -= 1
         return verify(self, hash, password)
@@ -90,8 +90,8 @@ def test_runs_of_argon2_are_limited(sqlite_database, monkeypatch):
     ]
     for thread in threads:
         thread.start()
-    assert entered.acquire(timeout=10)
-    assert entered.acquire(timeout=10)
+    assert entered.acquire(timeout=60)
+    assert entered.acquire(timeout=60)
     while passwords._places._value:  # until the third one waits
         threading.Event().wait(0.001)
     error = refusal(passwords.verify, stored, PASSWORD)
@@ -280,7 +280,7 @@ def test_attempts_at_the_same_time_are_counted_one_by_one(database):
     start, found = threading.Barrier(8), []
 
     def attempt():
-        start.wait(10)
+        start.wait(60)
         try:
             logins.limits.take("bob", HOME)
             found.append("taken")

@@ -328,19 +328,24 @@ def test_answers_that_cannot_be_used(database, fake, answer, reason):
 
 
 def test_a_provider_that_cannot_be_reached(database):
+    asked = []
+
     def broken(request):
+        asked.append(request)
         raise httpx2.ConnectError("no")
 
     async def main():
         provider = Provider(oidc(database), httpx2.MockTransport(broken))
         try:
-            await provider.addresses()
+            waiting = (provider.addresses() for _ in range(3))
+            return await asyncio.gather(*waiting, return_exceptions=True)
         finally:
             await provider.close()
 
-    error = refusal(asyncio.run, main())
-    assert (error.status, error.headers) == (503, {"Retry-After": "30"})
-    assert "cannot be reached" in error.message
+    for error in asyncio.run(main()):
+        assert (error.status, error.headers) == (503, {"Retry-After": "30"})
+        assert "cannot be reached" in error.message
+    assert len(asked) == 1  # those behind do not wait for the same again
 
 
 NOW = int(time.time())
@@ -417,6 +422,19 @@ def test_signatures_that_are_refused(sqlite_database, fake):
         assert error.message_type == "invalid_credentials"
     with pytest.raises(UnknownKeyError):
         validated_claims(good, keys("rsa", "new"), settings, nonce="n")
+
+
+def test_keys_without_names_may_be_old_ones(sqlite_database, fake):
+    """Providers with one key need not name it: after a change its signature just does not fit."""
+    settings = oidc(sqlite_database)
+    fake.claims = {"sub": "1", "nonce": "n"}
+    claims = jwt.decode(fake.token(), KEYS["ec"]).claims
+    text = jwt.encode({"alg": "ES256"}, claims, KEYS["ec"])
+    for name in ("new", "rsa"):
+        document = KEYS[name].as_dict(private=False)
+        document.pop("kid")
+        with pytest.raises(UnknownKeyError):
+            validated_claims(text, Keys.parse({"keys": [document]}), settings, nonce="n")
 
 
 def test_algorithms_are_those_of_the_settings(sqlite_database, fake):

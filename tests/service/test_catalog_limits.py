@@ -27,8 +27,8 @@ from ephyrus.service.catalog import (
 from ephyrus.service.catalog.bulk import NewObject, insert_tree
 from ephyrus.service.catalog.query import ListQuery
 from ephyrus.service.catalog.records import BRIEF, Detail
-from ephyrus.service.db import engine
-from ephyrus.service.db.engine import Database
+from ephyrus.service.db import postgres
+from ephyrus.service.db.engine import Database, moment
 from ephyrus.service.db.schema import TAGGINGS
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.settings import Settings
@@ -171,7 +171,7 @@ def test_long_texts_come_as_a_whole_unless_they_are_too_long_together(
     for number, each in enumerate(texts, start=1):
         writing.update(conn, BOB, "segment", number, {"description": each})
     query = ListQuery(order_by=("id",))
-    for at_time in (None, engine.moment(conn)):
+    for at_time in (None, moment(conn)):
         page = reading.select(conn, BOB, "segment", ListQuery(at_time=at_time))
         assert [each.attributes["description"] for each in page.records] == texts
     assert reading.get(conn, BOB, "segment", 1).attributes["description"] == texts[0]
@@ -424,9 +424,9 @@ def test_only_small_tables_are_counted_without_being_asked_to(
 def test_a_connection_that_was_closed_meanwhile_is_made_anew(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(postgres, "_IDLE_SECONDS", 0.0)
     mine, other = (Database(Settings(database=postgresql_url)) for _ in range(2))
-    asked, closing = "SELECT pg_backend_pid()", "SELECT pg_terminate_backend(:number)"
+    asked, closing = "SELECT pg_backend_pid()", "SELECT pg_terminate_backend(:number, 60000)"
     with mine.reading() as connection:
         number = connection.execute(text(asked)).scalar_one()
     with other.reading() as connection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -148,9 +147,8 @@ def test_patterns_mean_what_they_mean_to_python(tokens: list[str], text: str) ->
 )
 def test_no_pattern_takes_long(pattern: str) -> None:
     mine = parse(pattern.replace("$", "b$"))
-    begin = time.perf_counter()
     assert not mine.found_in("a" * 20_000)
-    assert time.perf_counter() - begin < 2
+    assert len(mine._steps) < 100  # each was worked out once; then a character is one look-up
 
 
 def test_a_pattern_forgets_what_it_has_seen_before_it_grows_without_end() -> None:

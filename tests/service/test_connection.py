@@ -1,7 +1,12 @@
-"""Limits of a connection: heads, trailers, silence, readers that stall."""
+"""Limits of a connection: heads, trailers, silence, readers that stall.
+
+The time of the server stands still until a test lets it pass: no test depends on how fast the
+machine is.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -14,13 +19,17 @@ import uvicorn
 
 from ephyrus.service.connection import MOST_HEAD, Connection
 
-RECEIVE, SEND, IDLE = 0.25, 0.3, 0.5  # seconds
+RECEIVE, SEND, IDLE = 10.0, 12.0, 20.0  # seconds of the server's time
+PATIENCE = 60.0  # seconds after which a test gives up
 
 
 class Application:
     """Answers with what is asked for."""
 
     settings = SimpleNamespace(receive_timeout=RECEIVE, send_timeout=SEND)
+
+    def end_endless(self) -> None:
+        """Has no answers without an end."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         size = int(scope["query_string"] or b"2")
@@ -50,62 +59,152 @@ async def _answer(send: Any, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+class Watched(Connection):
+    """A connection that tells how far it is."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.received = 0  # bytes
+        self.is_paused = False
+        self.resumed = 0  # times
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self.received += len(data)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.is_paused = False
+        self.resumed += 1
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes when it is told to."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+
+class Server:
+    """A server in a thread."""
+
+    def __init__(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        config = uvicorn.Config(
+            Application(),
+            http=Watched,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_keep_alive=IDLE,  # type: ignore[arg-type]  # any number of seconds does
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._loop = Loop()
+        self._thread = threading.Thread(target=self._run, args=(listener,))
+        self._thread.start()
+        eventually(lambda: self._server.started)
+
+    def _run(self, listener: socket.socket) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._server.serve([listener]))
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+        def has_ended() -> bool:
+            if self._thread.is_alive():
+                self._loop.now += 1.0
+            return not self._thread.is_alive()
+
+        eventually(has_ended)
+
+    @property
+    def connections(self) -> list[Watched]:
+        """Those that it holds."""
+        return list(self._server.server_state.connections)  # type: ignore[arg-type]
+
+    def connection(self) -> Watched:
+        """Wait for the only one."""
+        (found,) = eventually(lambda: self.connections)
+        return found
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and what is due be done."""
+
+        async def done() -> None:
+            self._loop.now += seconds
+            for _ in range(5):  # rounds of the loop: timers, what they call, what that closes
+                await asyncio.sleep(0)
+
+        asyncio.run_coroutine_threadsafe(done(), self._loop).result(PATIENCE)
+
+    def wait_until_gone(self, at_a_time: float) -> float:
+        """Let time pass until no connection is held; how long that took."""
+        passed = 0.0
+        while self.connections:
+            assert passed < 1000 * at_a_time
+            self.wait(at_a_time)
+            passed += at_a_time
+        return passed
+
+
+def eventually(condition: Callable[[], Any]) -> Any:
+    """Wait for what is under way; gives what the condition gave."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    return found
+
+
 @pytest.fixture(scope="module")
-def server() -> Iterator[uvicorn.Server]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        Application(),
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        timeout_keep_alive=IDLE,  # type: ignore[arg-type]  # any number of seconds does
-        timeout_graceful_shutdown=1,
-    )
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    running.port = listener.getsockname()[1]  # type: ignore[attr-defined]
-    yield running
-    running.should_exit = True
-    thread.join()
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.stop()
 
 
 @pytest.fixture
-def connect(server: Any) -> Iterator[Callable[[], socket.socket]]:
+def connect(server: Server) -> Iterator[Callable[[], socket.socket]]:
     opened = []
 
     def make() -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        made = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
         opened.append(made)
+        server.connection()
         return made
 
     yield make
     for each in opened:
         each.close()
+    eventually(lambda: not server.connections)
 
 
-def until_closed(connection: socket.socket) -> tuple[bytes, float]:
-    """Read until the other side ends it; what came, and how long it took."""
-    started = time.monotonic()
+def until_closed(connection: socket.socket) -> bytes:
+    """Read until the other side ends it; what came."""
     received = b""
     try:
         while piece := connection.recv(2**20):
             received += piece
     except ConnectionResetError:
         pass
-    return received, time.monotonic() - started
+    return received
 
 
-def gone(server: uvicorn.Server, seconds: float = 5.0) -> float:
-    """Wait until the server holds no connection; how long that took."""
-    started = time.monotonic()
-    while server.server_state.connections:
-        assert time.monotonic() - started < seconds
-        time.sleep(0.01)
-    return time.monotonic() - started
+def send_and_see(server: Server, connection: socket.socket, piece: bytes) -> None:
+    """Send a piece, which the server has read then."""
+    held = server.connection()
+    expected = held.received + len(piece)
+    connection.sendall(piece)
+    eventually(lambda: held.received == expected)
 
 
 def exchange(connection: socket.socket, request: bytes, end: bytes) -> bytes:
@@ -118,18 +217,26 @@ def exchange(connection: socket.socket, request: bytes, end: bytes) -> bytes:
     return received
 
 
-def send_until_refused(
-    connection: socket.socket, piece: bytes, *, pause: float = 0.0
-) -> tuple[int, float]:
-    """Send until the other side has closed; bytes that were sent, and how long it took."""
-    started, sent = time.monotonic(), 0
+def send_until_refused(connection: socket.socket, piece: bytes) -> int:
+    """Send until the other side has closed; bytes that were sent."""
+    sent = 0
     try:
         while sent < 2**28:
             sent += connection.send(piece)
-            time.sleep(pause)
     except OSError:
-        return sent, time.monotonic() - started
+        return sent
     raise AssertionError("all of it was taken")
+
+
+def drip_until_gone(server: Server, connection: socket.socket) -> float:
+    """Send a byte ten times within the time for a head; how long the server takes them."""
+    passed = 0.0
+    while server.connections:
+        assert passed < 10 * RECEIVE
+        send_and_see(server, connection, b"a")
+        server.wait(RECEIVE / 10)
+        passed += RECEIVE / 10
+    return passed
 
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -147,47 +254,59 @@ def test_requests_follow_each_other_on_one_connection(
     assert two.count(b"HTTP/1.1 200") == 2
 
 
-def test_a_silent_connection_is_closed(connect: Callable[[], socket.socket]) -> None:
-    received, seconds = until_closed(connect())
-    assert received == b""
-    assert RECEIVE * 0.9 < seconds < RECEIVE + 1
-
-
-def test_a_head_that_comes_byte_by_byte_is_closed(connect: Callable[[], socket.socket]) -> None:
+def test_a_silent_connection_is_closed(
+    server: Server, connect: Callable[[], socket.socket]
+) -> None:
     connection = connect()
-    connection.sendall(b"GET / HTTP/1.1\r\nlong: ")
-    _, seconds = send_until_refused(connection, b"a", pause=0.02)
-    assert RECEIVE * 0.9 < seconds < RECEIVE + 1
+    server.wait(RECEIVE * 0.99)
+    assert len(server.connections) == 1
+    server.wait(RECEIVE * 0.02)
+    assert server.connections == []
+    assert until_closed(connection) == b""
+
+
+def test_a_head_that_comes_byte_by_byte_is_closed(
+    server: Server, connect: Callable[[], socket.socket]
+) -> None:
+    connection = connect()
+    send_and_see(server, connection, b"GET / HTTP/1.1\r\nlong: ")
+    assert drip_until_gone(server, connection) == pytest.approx(RECEIVE)
 
 
 def test_a_pause_between_requests_may_be_longer_than_that_for_a_head(
-    connect: Callable[[], socket.socket],
+    server: Server, connect: Callable[[], socket.socket]
 ) -> None:
     connection = connect()
     exchange(connection, GET, b"\r\n\r\nxx")
-    time.sleep(RECEIVE * 1.5)
+    server.wait(RECEIVE * 1.5)
     exchange(connection, GET, b"\r\n\r\nxx")
-    assert IDLE * 0.8 < until_closed(connection)[1] < IDLE + 1
+    server.wait(IDLE * 0.99)
+    assert len(server.connections) == 1
+    server.wait(IDLE * 0.02)
+    assert server.connections == []
+    assert until_closed(connection) == b""
 
 
-def test_a_slow_body_is_left_to_the_application(connect: Callable[[], socket.socket]) -> None:
+def test_a_slow_body_is_left_to_the_application(
+    server: Server, connect: Callable[[], socket.socket]
+) -> None:
     connection = connect()
-    connection.sendall(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n")
+    head = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n"
+    send_and_see(server, connection, head)
     for _ in range(9):
-        time.sleep(RECEIVE / 5)
-        connection.sendall(b"x")
+        server.wait(RECEIVE)
+        send_and_see(server, connection, b"x")
     assert exchange(connection, b"x", b"\r\n\r\n10").startswith(b"HTTP/1.1 200")
 
 
 def test_the_rest_of_a_body_that_nobody_reads_may_not_take_for_ever(
-    connect: Callable[[], socket.socket],
+    server: Server, connect: Callable[[], socket.socket]
 ) -> None:
     connection = connect()
     exchange(
         connection, b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n", b"\r\n\r\nxx"
     )
-    _, seconds = send_until_refused(connection, b"x", pause=0.02)
-    assert RECEIVE * 0.9 < seconds < RECEIVE + 1
+    assert drip_until_gone(server, connection) == pytest.approx(RECEIVE)
 
 
 @pytest.mark.parametrize(
@@ -205,58 +324,67 @@ def test_what_surrounds_a_body_has_a_limit(
 ) -> None:
     connection = connect()
     connection.sendall(begin)
-    sent, _ = send_until_refused(connection, b"a" * 65536)
+    sent = send_until_refused(connection, b"a" * 65536)
     # beyond the limit comes what the buffers of both sockets and one reading hold
     assert MOST_HEAD <= sent < MOST_HEAD + 2**24
 
 
-def test_a_long_head_is_told_why(connect: Callable[[], socket.socket]) -> None:
+def test_a_long_head_is_told_why(server: Server, connect: Callable[[], socket.socket]) -> None:
     connection = connect()
     for piece in (b"GET /?", *[b"a" * 30_000] * 3):
-        connection.sendall(piece)
-        time.sleep(0.05)  # so that each piece is one reading
-    received, _ = until_closed(connection)
+        send_and_see(server, connection, piece)
+    received = until_closed(connection)
     assert received.startswith(b"HTTP/1.1 431 ")
     assert received.endswith(b"\r\n\r\nThe head of the request is too long.")
 
 
-def test_a_long_head_within_the_limit_is_read(connect: Callable[[], socket.socket]) -> None:
+def test_a_long_head_within_the_limit_is_read(
+    server: Server, connect: Callable[[], socket.socket]
+) -> None:
     connection = connect()
     for number in range(3):
-        connection.sendall(b"h%d: %b\r\n" % (number, b"a" * 15_000) if number else GET[:-2])
-        time.sleep(0.02)
+        line = b"h%d: %b\r\n" % (number, b"a" * 15_000)
+        send_and_see(server, connection, line if number else GET[:-2])
     assert exchange(connection, b"\r\n", b"\r\n\r\nxx").startswith(b"HTTP/1.1 200")
 
 
 def test_a_reader_that_stalls_in_the_middle_is_dropped(
-    server: uvicorn.Server, connect: Callable[[], socket.socket]
+    server: Server, connect: Callable[[], socket.socket]
 ) -> None:
     connection = connect()
     connection.sendall(b"GET /stream?100 HTTP/1.1\r\nhost: x\r\n\r\n")
-    time.sleep(0.1)
-    assert SEND * 0.5 < gone(server) < SEND + 1.5
-    assert len(until_closed(connection)[0]) < 2**24
+    eventually(lambda: server.connection().is_paused)
+    assert server.wait_until_gone(SEND / 10) >= SEND * 0.99
+    assert len(until_closed(connection)) < 2**24
 
 
 @pytest.mark.parametrize("close", [b"", b"connection: close\r\n"])
 def test_a_reader_that_stalls_at_the_end_is_dropped(
-    server: uvicorn.Server, connect: Callable[[], socket.socket], close: bytes
+    server: Server, connect: Callable[[], socket.socket], close: bytes
 ) -> None:
     connection = connect()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.sendall(b"GET /?20000000 HTTP/1.1\r\nhost: x\r\n" + close + b"\r\n")
-    time.sleep(0.1)
-    gone(server, 4.0)
+    eventually(lambda: server.connection().is_paused)
+    assert SEND * 0.99 <= server.wait_until_gone(SEND / 10) < IDLE + 5 * SEND
 
 
 def test_a_reader_that_is_slow_but_goes_on_gets_everything(
-    connect: Callable[[], socket.socket],
+    server: Server, connect: Callable[[], socket.socket]
 ) -> None:
     connection = connect()
+    connection.setsockopt(
+        socket.SOL_SOCKET, socket.SO_RCVBUF, 2**18
+    )  # and not what the system likes
     connection.sendall(b"GET /stream?24 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-    received = 0
+    held, received = server.connection(), 0
     for _ in range(6):
-        time.sleep(SEND / 3)
-        received += len(connection.recv(4 * 2**20, socket.MSG_WAITALL))
-    received += len(until_closed(connection)[0])
+        eventually(lambda: held.is_paused)
+        server.wait(SEND * 0.7)
+        resumed = held.resumed
+        while held.resumed == resumed:  # the sockets have buffers of their own
+            piece = connection.recv(2**20)
+            assert piece
+            received += len(piece)
+    received += len(until_closed(connection))
     assert received > 24 * 2**20

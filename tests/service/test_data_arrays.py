@@ -17,8 +17,11 @@ from ephyrus.service.arrays.stored import StoredArray
 from ephyrus.service.arrays.timed import counts, rows_in_window
 from ephyrus.service.catalog.records import ArrayRow
 from ephyrus.service.errors import ServiceError
+from ephyrus.service.inplace.files import files_of, opened, state_of
+from ephyrus.service.inplace.pool import Recipe, RecordingPool
 from ephyrus.service.memory import keep_freed_memory
 from ephyrus.service.partial.times import Times
+from tests.synth import brainvision
 
 GAIN = np.array([0.5, -0.25, 2.0])
 OFFSET = np.array([1.0, 0.0, -3.0])
@@ -112,12 +115,17 @@ class TestStored:
         starts = np.array([0, 7, 7, 1990])
         expected = np.stack([data[start : start + 10] for start in starts])
         np.testing.assert_array_equal(array.gather(starts, 10), expected)
+        lengths = np.array([1, 0, 7, 10])
+        ranges = np.concatenate([data[a : a + n] for a, n in zip(starts, lengths, strict=True)])
+        np.testing.assert_array_equal(array.gather(starts, lengths), ranges)
         if shape:
             for channels in ([0], [shape[0] - 1, 0]):
                 chosen = np.array(channels)
                 np.testing.assert_array_equal(array.read(3, 999, chosen), data[3:999, channels])
                 found = array.gather(starts, 10, chosen)
                 np.testing.assert_array_equal(found, expected[:, :, channels])
+                found = array.gather(starts, lengths, chosen)
+                np.testing.assert_array_equal(found, ranges[:, channels])
 
     def test_channels_of_many_rows_are_read_piece_by_piece(self, tmp_path):
         data = np.arange(500_000 * 8, dtype="<i2").reshape(-1, 8)
@@ -342,33 +350,56 @@ def test_arrays_and_levels_in_an_object_store(tmp_path, values):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def recorded_row(path, format_name, facts, shape):
+    """A signal of a recording that is served in place, and the pool that opens it."""
+    recording, files = opened(str(path), format_name, facts)
+    with recording:
+        paths = tuple(files_of(files, recording.format))
+    recipe = Recipe(1, str(path), format_name, facts, paths, state_of(paths))
+    location = {**RECORDED, "recording": 1, "address": {"stream": 0, "run": 0}}
+    return ArrayRow(1, "<f4", shape, None, location, None), RecordingPool(lambda _: recipe)
+
+
 @pytest.mark.parametrize(("width", "axes"), [(4, 2), (1, 1)])
 def test_recordings_are_read_at_many_places_at_once(tmp_path, width, axes):
-    from ephyrus.service.inplace.files import files_of, opened, state_of
-    from ephyrus.service.inplace.pool import Recipe, RecordingPool
-
     stored = np.random.default_rng(0).integers(-1000, 1000, (2000, width)).astype("<i2")
     path = tmp_path / "cells.raw"
     stored.tofile(path)
     facts = {"nb_channel": width, "sampling_rate": 1000.0, "dtype": "int16", "signal_gain": 0.5}
-    recording, files = opened(str(path), "rawbinarysignal", facts)
-    with recording:
-        paths = tuple(files_of(files, recording.format))
-    recipe = Recipe(1, str(path), "rawbinarysignal", facts, paths, state_of(paths))
-    pool = RecordingPool(lambda _: recipe)
-    location = {**RECORDED, "recording": 1, "address": {"stream": 0, "run": 0}}
-    row = ArrayRow(1, "<f4", stored.shape[:axes], None, location, None)
+    row, pool = recorded_row(path, "rawbinarysignal", facts, stored.shape[:axes])
     array = ArrayOpener(Store(tmp_path), pool).open(row)
     assert len(array.shape) == axes
-    starts = np.array([0, 3, 3, 1995])
+    starts, lengths = np.array([0, 3, 3, 1995]), np.array([2, 0, 1, 5])
     expected = np.stack([stored[start : start + 5] for start in starts])
+    ranges = np.concatenate([stored[a : a + n] for a, n in zip(starts, lengths, strict=True)])
     if axes == 1:
         np.testing.assert_array_equal(array.gather(starts, 5, None), expected[:, :, 0])
+        np.testing.assert_array_equal(array.gather(starts, lengths, None), ranges[:, 0])
     else:
         np.testing.assert_array_equal(array.gather(starts, 5, None), expected)
-        found = array.gather(starts, 5, np.array([3, 0]))
-        np.testing.assert_array_equal(found, expected[:, :, [3, 0]])
+        for channels in ([3, 0], [1, 2], [2]):
+            found = array.gather(starts, 5, np.array(channels))
+            np.testing.assert_array_equal(found, expected[:, :, channels])
+            found = array.gather(starts, lengths, np.array(channels))
+            np.testing.assert_array_equal(found, ranges[:, channels])
     with path.open("ab") as file:
         file.write(b"more")
     with pytest.raises(ServiceError, match="changed on disk"):
         array.gather(starts, 5, None)
+
+
+@pytest.mark.parametrize("orientation", ["MULTIPLEXED", "VECTORIZED"])
+def test_recordings_whose_samples_lie_evenly_or_not(tmp_path, orientation):
+    recipe = brainvision.Recipe(orientation=orientation, markers=())
+    stored = brainvision.stored_numbers(300)
+    path = brainvision.write(tmp_path, recipe, stored)
+    row, pool = recorded_row(path, "brainvision", {}, stored.shape)
+    array = ArrayOpener(Store(tmp_path), pool).open(row)
+    starts, lengths = np.array([0, 9, 290]), np.array([4, 0, 10])
+    whole = array.read(0, 300, None)
+    expected = np.stack([whole[start : start + 10] for start in starts])
+    ranges = np.concatenate([whole[:4], whole[290:]])
+    for channels in (None, np.array([1]), np.array([1, 0])):
+        picked = slice(None) if channels is None else channels
+        np.testing.assert_array_equal(array.gather(starts, 10, channels), expected[..., picked])
+        np.testing.assert_array_equal(array.gather(starts, lengths, channels), ranges[:, picked])

@@ -168,3 +168,24 @@ def test_a_server_that_is_not_there():
                 await watch.counter()
 
     watched("postgresql+psycopg://nobody@127.0.0.1:1/none", check)
+
+
+def test_event_loops_may_follow_each_other(postgresql_url):
+    database = Database(Settings(database=postgresql_url, database_seconds=60.0))
+    made: list[LoopWatch] = []
+
+    async def ask() -> int:
+        if not made:
+            made.append(database.loop_watch(asyncio.to_thread))
+        return await made[0].counter()
+
+    async def ask_and_close() -> int:
+        try:
+            return await ask()
+        finally:
+            await made[0].close()
+
+    first = asyncio.run(ask())
+    write(database)
+    assert asyncio.run(ask()) == asyncio.run(ask_and_close()) == first + 1
+    database.close()

@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from pydantic import ValidationError
 from sqlalchemy import insert, select, text
 
 import ephyrus.service.db.migrations as migrations
@@ -158,12 +159,26 @@ def test_another_format_of_content_is_refused(database: Database) -> None:
 
 
 def test_other_databases_are_refused() -> None:
-    with pytest.raises(ValueError, match="neither SQLite nor PostgreSQL"):
-        Database(Settings(database="mysql://localhost/x"))
+    with pytest.raises(ValidationError, match="neither SQLite nor PostgreSQL"):
+        Settings(database="mysql://localhost/x")
+
+
+def test_a_full_disk_is_told(sqlite_database: Database) -> None:
+    def fill() -> None:
+        with sqlite_database.writing() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no more than there are
+            many = [{"key": f"k{number}", "value": "x" * 10_000} for number in range(100)]
+            connection.execute(insert(META), many)
+
+    with pytest.raises(ServiceError, match="disk of the database is full") as error:
+        fill()
+    assert error.value.status == 503
+    with sqlite_database.reading() as connection:
+        assert connection.execute(select(META.c.key).where(META.c.key == "k0")).all() == []
 
 
 def test_a_query_that_takes_too_long_is_given_up(database: Database) -> None:
-    hasty = Database(database.settings.model_copy(update={"query_seconds": 0.2}))
+    hasty = Database(database.settings.model_copy(update={"query_seconds": 0.5}))
     endless = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) "
         "SELECT count(*) FROM n"

@@ -21,7 +21,8 @@ from ephyrus.service.files import kinds
 from ephyrus.service.files.looking import checked_array
 from ephyrus.service.files.nursery import ChildFailed, ChildLimits, ChildLost, Nursery, Refused
 
-LIMITS = ChildLimits(memory=512 * 2**20, seconds=20.0, file_bytes=256 * 2**20)
+PATIENCE = 60.0  # seconds after which a test gives up
+LIMITS = ChildLimits(memory=512 * 2**20, seconds=PATIENCE, file_bytes=256 * 2**20)
 ROOM = {"most": 2**30, "ratio": 200}
 VALUES = np.arange(1000, dtype="f8")
 
@@ -163,6 +164,7 @@ OTHER = {
     "empty": lambda file: None,
     "a number": lambda file: file.create_dataset("x", data=1.0),
     "four dimensions": lambda file: file.create_dataset("x", data=np.zeros((1, 1, 1, 1))),
+    "endless rows of nothing": lambda file: file.create_dataset("x", (2**40, 0), "f4"),
     "complex": lambda file: file.create_dataset("x", data=VALUES * 1j),
     "records": lambda file: file.create_dataset("x", data=np.zeros(3, "i4,f8")),
     "ragged": lambda file: file.create_dataset("x", (3,), h5py.vlen_dtype("f8")),
@@ -195,7 +197,7 @@ def test_damaged_files_never_hurt(nursery, tmp_path):
         made(tmp_path / "b", data=["a", "bc", "def"] * 5, dtype=h5py.string_dtype()).read_bytes(),
         made(tmp_path / "c", data=VALUES[:60].reshape(3, 4, 5)).read_bytes(),
     ]
-    limits = ChildLimits(memory=256 * 2**20, seconds=2.0, file_bytes=128 * 2**20)
+    limits = ChildLimits(memory=256 * 2**20, seconds=20.0, file_bytes=128 * 2**20)
 
     def outcome(number: int) -> str:
         folder = tmp_path / str(number)
@@ -264,18 +266,16 @@ def test_reports_are_not_believed(tmp_path):
 def test_children_have_limits(nursery, tmp_path):
     path = made(tmp_path / "in", data=np.zeros(4_000_000), chunks=(1_000_000,), compression="gzip")
     with pytest.raises(ChildFailed):
-        look(nursery, path, tmp_path / "out", ChildLimits(2**20, 20.0))
-    report = look(nursery, path, tmp_path / "out", ChildLimits(2**29, 20.0, 2**20))
+        look(nursery, path, tmp_path / "out", ChildLimits(2**20, PATIENCE))
+    report = look(nursery, path, tmp_path / "out", ChildLimits(2**29, PATIENCE, 2**20))
     assert "too large" in report["note"]
-    with pytest.raises(ChildFailed, match=r"more than 0.001 s"):
-        look(nursery, path, tmp_path / "out", ChildLimits(2**29, 0.001))
     assert look(nursery, path, tmp_path / "out")["file_type"] == kinds.ARRAY
 
 
 def _child_of(nursery: Nursery) -> int:
     """Wait for the process of a task, and give its number."""
     parent = nursery._process.pid
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         if children:
@@ -293,8 +293,7 @@ def _is_gone(process: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("victim", ["child", "nursery"])
-def test_killed_children_and_killed_nurseries_are_told(tmp_path, victim):
-    nursery = Nursery(1)
+def test_killed_children_and_killed_nurseries_are_told(nursery, tmp_path, victim):
     path = made(tmp_path / "in", data=VALUES)
     look(nursery, path, tmp_path / "out")
     os.mkfifo(tmp_path / "never")  # opening it takes for ever
@@ -310,14 +309,13 @@ def test_killed_children_and_killed_nurseries_are_told(tmp_path, victim):
     thread.start()
     child = _child_of(nursery)
     os.kill(child if victim == "child" else nursery._process.pid, signal.SIGKILL)
-    thread.join(20)
+    thread.join(PATIENCE)
     assert len(failures) == 1
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not _is_gone(child) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert _is_gone(child)
     assert look(nursery, path, tmp_path / "out")["file_type"] == kinds.ARRAY
-    nursery.close()
 
 
 def test_children_that_hang_are_ended(nursery, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import time
 from pathlib import Path
@@ -12,11 +13,14 @@ import h5py
 import numpy as np
 import obstore.store
 import pytest
+from obstore.exceptions import GenericError
 
 from ephyrus.errors import TruncatedError
+from ephyrus.service.db.engine import Database
 from ephyrus.service.files.canonical import ArrayWriter, array_header, kept_dtype, store_array
+from ephyrus.service.files.objectstore import ObjectStore
 from ephyrus.service.files.scratch import Scratch, lay_out, plain_name
-from ephyrus.service.files.store import FolderStore, ObjectStore, open_store
+from ephyrus.service.files.store import FolderStore, open_store
 from ephyrus.service.settings import Settings
 
 
@@ -45,6 +49,23 @@ def test_what_is_written_is_read(store):
         source.read_at(len(data) - 1, 2)
     source.close()
     assert list(store.keys()) == [key]
+
+
+def test_many_places_are_read_at_once(store, monkeypatch):
+    data = np.random.default_rng(2).integers(0, 256, 5_000_000, np.uint8)
+    with store.create() as new:
+        new.write(data)
+        key = new.commit()
+    source = store.source(key)
+    if isinstance(store, ObjectStore):  # each request costs as much as thousands of bytes
+        monkeypatch.setattr(obstore, "get_range", None)
+    offsets = np.array([3, 70_000, 70_001, 3_000_000, 4_999_990])
+    expected = np.stack([data[offset : offset + 10] for offset in offsets])
+    np.testing.assert_array_equal(source.gather(offsets, 10), expected)
+    sizes = np.array([2, 0, 5, 1_000, 1])
+    expected = [data[offset : offset + size] for offset, size in zip(offsets, sizes, strict=True)]
+    np.testing.assert_array_equal(source.ranges(offsets, sizes), np.concatenate(expected))
+    source.close()
 
 
 def test_what_is_not_committed_is_not_there(store):
@@ -102,6 +123,78 @@ def test_leftovers_are_swept_when_they_are_old(tmp_path):
     assert list(store.unfinished.iterdir()) == []
     store.adopt(_file(tmp_path / "y", b"2"))
     assert list(store.keys(older_than=60)) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of files")
+def test_nobody_else_can_read_what_is_stored(tmp_path):
+    """Also where the data folder was made by an administrator, for all to see."""
+    tmp_path.chmod(0o755)
+    settings = Settings(data_folder=tmp_path)
+    store = open_store(settings)
+    with store.create() as new:
+        new.commit()
+    database = Database(settings)
+    database.upgrade()
+    database.close()
+    made = list(tmp_path.rglob("*"))
+    assert tmp_path / "catalog.sqlite" in made
+    assert [each.name for each in made if each.stat().st_mode & 0o077] == []
+
+
+def test_a_store_that_is_away_is_noticed(store, tmp_path):
+    store.check()
+    assert list(store.keys()) == []
+    if isinstance(store, FolderStore):
+        shutil.rmtree(store.root)
+        with pytest.raises(FileNotFoundError):
+            store.check()
+
+
+def test_what_a_store_refuses_is_an_error_of_the_system(monkeypatch):
+    store = ObjectStore(obstore.store.MemoryStore())
+
+    def refuse(*arguments, **options):
+        raise GenericError("no such bucket Debug source: {\n secret }")
+
+    for name in ("head", "get_range", "list", "delete", "open_writer"):
+        monkeypatch.setattr(obstore, name, refuse)
+    for ask in (
+        store.create,
+        lambda: store.size("0" * 32),
+        store.check,
+        lambda: store.delete("0" * 32),
+    ):
+        with pytest.raises(OSError, match=r"the object store: no such bucket$"):
+            ask()
+
+
+def test_a_store_that_hangs_is_not_asked_by_all(monkeypatch):
+    store = ObjectStore(obstore.store.MemoryStore(), seconds=0.0)  # no failure comes in time
+    with store.create() as new:
+        new.write(b"abc")
+        key = new.commit()
+    asked, head = [], obstore.head
+
+    def refuse(*arguments):
+        asked.append(arguments)
+        raise GenericError("timeout")
+
+    monkeypatch.setattr(obstore, "head", refuse)
+    with pytest.raises(OSError, match="the object store: timeout"):
+        store.size(key)
+    for _ in range(3):
+        with pytest.raises(OSError, match="does not answer"):
+            store.size(key)
+    assert len(asked) == 1
+    monkeypatch.setattr(obstore, "head", head)
+    store._line._lost -= 2  # a moment later
+    assert [store.size(key), store.size(key)] == [3, 3]
+
+
+@pytest.mark.parametrize("address", ["nowhere://bucket", "s3:bucket", "bucket"])
+def test_addresses_that_are_none(address):
+    with pytest.raises(OSError, match=f"array_store {address}: "):
+        open_store(Settings(array_store=address))
 
 
 def test_settings_name_the_store(tmp_path):
@@ -208,7 +301,10 @@ def test_stored_files_appear_under_their_names(store, tmp_path):
     scratch = Scratch(tmp_path / "scratch")
     with scratch.folder() as folder:
         names = ["a.eeg", "../b.eeg", "a.eeg"]
-        paths = lay_out(store, zip(names, keys, strict=True), folder)
+        beside = [("a.eeg", keys[2]), ("c.vhdr", keys[1]), ("lost.vmrk", "0" * 32)]
+        paths = lay_out(store, zip(names, keys, strict=True), folder, siblings=beside)
+        assert (folder / "c.vhdr").read_bytes() == b"22"
+        assert not (folder / "lost.vmrk").exists()
         assert [path.read_bytes() for path in paths] == [b"1", b"22", b"333"]
         assert paths[:2] == [folder / "a.eeg", folder / "b.eeg"]
         assert paths[2].name == "a.eeg"

@@ -22,6 +22,7 @@ from ephyrus.service.files.work import CSV_DEFAULTS
 from ephyrus.service.files.worker import Worker
 from ephyrus.service.files.workshop import workshop_of
 from ephyrus.service.settings import Settings
+from tests.service.processes import PATIENCE
 from tests.service.support import Site, User
 from tests.synth import brainvision
 
@@ -240,9 +241,12 @@ def _ask(site: Site, user: User, messages: list[dict], *, hangs: bool = False) -
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
 
+    silent = asyncio.Event()
+
     async def receive() -> dict:
         if messages:
             return messages.pop(0)
+        silent.set()
         await asyncio.sleep(3600)
         return {}
 
@@ -252,7 +256,7 @@ def _ask(site: Site, user: User, messages: list[dict], *, hangs: bool = False) -
     async def ask() -> None:
         task = asyncio.ensure_future(site.app(scope, receive, send_))
         if hangs:
-            await asyncio.sleep(0.2)
+            await asyncio.wait_for(silent.wait(), PATIENCE)
             task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 

@@ -160,6 +160,24 @@ def test_what_cannot_be_seen_is_not_gone(archive, tmp_path):
     assert [scan.is_gone(path) for path in before] == [False, False, True]
 
 
+def test_a_folder_that_goes_while_it_is_looked_at_is_not_gone(archive, tmp_path, monkeypatch):
+    scanner = Scanner([str(archive)])
+    known = list(scanner.scan().found)
+    look = Scanner._format
+
+    def take_away(self, path, *arguments):
+        if path.suffix == ".vhdr" and archive.exists():
+            archive.rename(tmp_path / "away")
+        return look(self, path, *arguments)
+
+    monkeypatch.setattr(Scanner, "_format", take_away)
+    scan = scanner.scan()
+    assert not archive.exists()
+    assert scan.found == {}
+    assert [scan.is_gone(path) for path in known] == [False] * len(known)
+    assert scan.problems[-1] == (str(archive), "it is not there any more")
+
+
 def test_a_folder_that_cannot_be_listed(archive, monkeypatch):
     scanner = Scanner([str(archive)])
     before = list(scanner.scan().found)

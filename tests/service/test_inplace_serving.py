@@ -16,18 +16,22 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 import ephyrus
 from ephyrus.errors import EphyrusError
 from ephyrus.service.accounts import tokens, users
 from ephyrus.service.db.engine import Database
+from ephyrus.service.db.schema import ARRAYS
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.inplace.catalog import add_entry, summary
 from ephyrus.service.inplace.discover import Scanner
 from ephyrus.service.inplace.local import InUseError, LocalService, folder_of
+from ephyrus.service.inplace.overviews import build_missing
 from ephyrus.service.inplace.register import Event
 from ephyrus.service.settings import Settings
 from tests.golden import data_path
+from tests.service.processes import PATIENCE
 from tests.synth import brainvision
 
 
@@ -36,7 +40,7 @@ class Client:
 
     def __init__(self, service: LocalService) -> None:
         self.service = service
-        self._http = httpx2.Client(base_url=service.address, timeout=20, trust_env=False)
+        self._http = httpx2.Client(base_url=service.address, timeout=PATIENCE, trust_env=False)
 
     def raw(self, path: str, method: str = "GET", body: Any = None, token: str | None = None):
         headers = {"Authorization": f"Bearer {token or self.service.token}"}
@@ -73,14 +77,14 @@ def serving(paths: Any, folder: Path, **options: Any) -> Iterator[Client]:
         service.watch()
         thread = threading.Thread(target=service.run, daemon=True)
         thread.start()
-        assert service.watcher.wait_until_listed(20)
+        assert service.watcher.wait_until_listed(PATIENCE)
         client = Client(service)
         try:
             yield client
         finally:
             client.close()
             service.stop()
-            thread.join(10)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
 
@@ -103,8 +107,8 @@ def archive(tmp_path) -> Path:
     return folder
 
 
-def until(condition: Any, seconds: float = 10.0) -> Any:
-    last = time.monotonic() + seconds
+def until(condition: Any) -> Any:
+    last = time.monotonic() + PATIENCE
     while True:
         found = condition()
         if found or time.monotonic() > last:
@@ -183,9 +187,9 @@ def test_files_that_come_change_and_go(archive, tmp_path):
         brain(archive / "c", seed=5)
         assert until(lambda: len(client.list("block")) == 3)
         first = client.list("analogsignalarray")[0]
-        brain(archive / "a", seed=9)
-        again = archive / "a" / "rec.eeg"
-        os.utime(again, ns=(0, again.stat().st_mtime_ns + 5_000_000))
+        old, new = archive / "a" / "rec.eeg", brain(tmp_path / "new", seed=9).with_suffix(".eeg")
+        os.utime(new, ns=(0, old.stat().st_mtime_ns + 5_000_000))
+        new.replace(old)  # at once: nobody sees half of it
         status, body, _ = client.raw(f"{first['fields']['signal']['data']}?format=npy")
         assert status in (404, 503), body
         assert until(lambda: any(event.again for event in events))
@@ -197,7 +201,8 @@ def test_files_that_come_change_and_go(archive, tmp_path):
         for path in (archive / "b").iterdir():
             path.unlink()
         assert until(lambda: len(client.list("block")) == 2)
-        assert ("gone", "b/rec.vhdr") in [(event.kind, event.name) for event in events]
+        gone = ("gone", "b/rec.vhdr")  # which is told afterwards
+        assert until(lambda: gone in [(event.kind, event.name) for event in events])
 
 
 def test_a_recording_that_cannot_be_read_is_told(archive, tmp_path):
@@ -360,33 +365,109 @@ def test_options_of_a_format(tmp_path):
     np.testing.assert_array_equal(found, stored * np.float32(0.5))
 
 
+LONG = {"nb_channel": 2, "sampling_rate": 1000.0, "dtype": "int16", "signal_gain": 1.0}
+
+
+def long_recording(folder: Path, seed: int = 1) -> np.ndarray:
+    stored = np.random.default_rng(seed).integers(-1000, 1000, (400_000, 2)).astype("<i2")
+    stored.tofile(folder / "long.raw")
+    return stored
+
+
+def levels_key(client: Client, other_than: str | None = None) -> Any:
+    def key() -> Any:
+        with client.service.database.reading() as connection:
+            found = connection.execute(select(ARRAYS.c.levels_key)).scalar()
+        return found if found != other_than else None
+
+    return until(key)
+
+
+def overview(client: Client) -> np.ndarray:
+    (signal,) = client.list("analogsignalarray")
+    link = signal["fields"]["signal"]["data"]
+    return client.array(f"{link}?downsample=100&kind=minmax&start_index=0&end_index=400000")
+
+
+def check_overview(found: np.ndarray, stored: np.ndarray) -> None:
+    bins = stored.reshape(50, 8000, 2)
+    np.testing.assert_array_equal(found.reshape(50, 2, 2).max(axis=1), bins.max(axis=1))
+    np.testing.assert_array_equal(found.reshape(50, 2, 2).min(axis=1), bins.min(axis=1))
+
+
+def serving_long(folder: Path, **options: Any):
+    path = folder / "long.raw"
+    return serving(path, folder / "served", format="rawbinarysignal", options=LONG, **options)
+
+
 def test_levels_are_built(tmp_path):
-    stored = np.random.default_rng(1).integers(-1000, 1000, (400_000, 2)).astype("<i2")
-    stored.tofile(tmp_path / "long.raw")
-    options = {"nb_channel": 2, "sampling_rate": 1000.0, "dtype": "int16", "signal_gain": 1.0}
-    from sqlalchemy import select
-
-    from ephyrus.service.db.schema import ARRAYS
-
-    with serving(
-        tmp_path / "long.raw", tmp_path / "served", format="rawbinarysignal", options=options
-    ) as client:
-
-        def has_levels() -> Any:
-            with client.service.database.reading() as connection:
-                return connection.execute(select(ARRAYS.c.levels_key)).scalar()
-
-        key = until(has_levels)
-        assert key
-        (signal,) = client.list("analogsignalarray")
-        link = signal["fields"]["signal"]["data"]
-        found = client.array(f"{link}?downsample=100&kind=minmax&start_index=0&end_index=400000")
-        bins = stored.reshape(50, 8000, 2)
-        np.testing.assert_array_equal(found.reshape(50, 2, 2).max(axis=1), bins.max(axis=1))
-        np.testing.assert_array_equal(found.reshape(50, 2, 2).min(axis=1), bins.min(axis=1))
+    stored = long_recording(tmp_path)
+    with serving_long(tmp_path) as client:
+        assert levels_key(client)
+        check_overview(overview(client), stored)
         (tmp_path / "long.raw").unlink()
         store = client.service.watcher._store
         assert until(lambda: not list(store.keys()))
+
+
+def test_levels_are_kept_while_they_are_those_of_the_file(tmp_path):
+    stored = long_recording(tmp_path)
+    with serving_long(tmp_path) as client:
+        key = levels_key(client)
+    with serving_long(tmp_path) as client:
+        assert levels_key(client) == key
+        check_overview(overview(client), stored)
+        file = client.service.watcher._store.local_path(key)
+    file.write_bytes(file.read_bytes()[:-1])
+    with serving_long(tmp_path) as client:  # what is not whole is made again
+        again = levels_key(client, other_than=key)
+        assert again
+        check_overview(overview(client), stored)
+        assert not file.exists()
+    stored = long_recording(tmp_path, seed=2)
+    with serving_long(tmp_path) as client:  # as is what another file was made of
+        assert levels_key(client, other_than=again)
+        check_overview(overview(client), stored)
+
+
+def test_overviews_are_right_before_there_are_levels(tmp_path, monkeypatch):
+    monkeypatch.setattr("ephyrus.service.inplace.serving.build_missing", lambda *_, **__: 0)
+    stored = long_recording(tmp_path)
+    with serving_long(tmp_path) as client:
+        check_overview(overview(client), stored)
+        with client.service.database.reading() as connection:
+            assert connection.execute(select(ARRAYS.c.levels_key)).scalar() is None
+
+
+def test_levels_of_what_is_looked_at_are_built_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("ephyrus.service.inplace.serving.build_missing", lambda *_, **__: 0)
+    paths = [tmp_path / f"{number}.raw" for number in range(3)]
+    for path in paths:
+        np.zeros((20_000, 2), "<i2").tofile(path)
+    with serving(paths, tmp_path / "served", format="rawbinarysignal", options=LONG) as client:
+        service = client.service
+        signals = client.list("analogsignalarray")
+        client.array(signals[1]["fields"]["signal"]["data"])
+        with service.database.reading() as connection:
+            known = select(ARRAYS.c.datafile_id).order_by(ARRAYS.c.recording_id)
+            files = connection.execute(known).scalars().all()
+        order = []
+        for _ in files:
+            enough = iter([False, True])
+            built = build_missing(
+                service.database,
+                service.watcher._store,
+                service.watcher._pool,
+                tmp_path / "served",
+                threading.Event(),
+                skipped=set(),
+                is_needed=lambda enough=enough: next(enough),
+            )
+            assert built == 1
+            with service.database.reading() as connection:
+                having = select(ARRAYS.c.datafile_id).where(ARRAYS.c.levels_key.is_not(None))
+                order += set(connection.execute(having).scalars()) - set(order)
+    assert order == [files[1], files[0], files[2]]
 
 
 LISTS = {

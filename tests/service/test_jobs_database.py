@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from ephyrus.service.accounts import users
 from ephyrus.service.db.engine import Database, moment
@@ -27,6 +29,7 @@ from ephyrus.service.principals import Principal
 from ephyrus.service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0  # seconds after which a test gives up
 
 
 def put(database: Database, *kinds: str) -> list[int]:
@@ -171,7 +174,6 @@ def workshop(database, tmp_path) -> Workshop:
     settings = Settings(
         data_folder=tmp_path / "data",
         database=database.engine.url.render_as_string(hide_password=False),
-        job_lease_seconds=1.0,
     )
     made = open_workshop(settings, database=Database(settings))
     yield made
@@ -257,46 +259,66 @@ def test_a_worker_that_stops_gives_its_jobs_back(workshop, monkeypatch):
     worker = Worker(replace(workshop, settings=quick))
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
-    assert begun.wait(20)
-    stop.set()
-    thread.join(20)
+    try:
+        assert begun.wait(PATIENCE)
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
     assert states(workshop.database) == {number: "waiting"}
     assert not workshop.stopping.is_set()
+
+
+def table_of_numbers(rows: int) -> bytes:
+    """A file of which a conversion makes so many signals."""
+    return (b",".join(b"%d.5" % number for number in range(2000)) + b"\n") * rows
+
+
+def until_it_writes(workshop: Workshop, is_over: Callable[[], bool]) -> None:
+    """Wait until a conversion has written its second array."""
+    end = time.monotonic() + PATIENCE
+    while not list(workshop.scratch.root.glob("*/array-1*")):
+        assert time.monotonic() < end
+        assert not is_over()
+        time.sleep(0.002)
+
+
+@contextmanager
+def command(workshop: Workshop, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `ephyrus worker`."""
+    environment = {
+        **os.environ,
+        "EPHYRUS_SERVICE_DATA_FOLDER": str(workshop.settings.data_folder),
+        "EPHYRUS_SERVICE_DATABASE": workshop.settings.database,
+    }
+    program = [sys.executable, "-m", "ephyrus", "worker", *arguments]
+    process = subprocess.Popen(
+        program, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no kill -9")
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite: test_proof_kills
 def test_a_worker_that_is_killed_leaves_nothing_half_done(workshop):
-    line = b",".join(b"%d.5" % number for number in range(2000)) + b"\n"
-    uploaded(workshop, "a.csv", line * 150)
+    uploaded(workshop, "a.csv", table_of_numbers(50))
     before = counts(workshop, "block", "segment", "analogsignal", "datafile")
     assert before == [0, 0, 0, 1]
-    environment = {
-        **os.environ,
-        "EPHYRUS_SERVICE_DATA_FOLDER": str(workshop.settings.data_folder),
-        "EPHYRUS_SERVICE_DATABASE": workshop.settings.database,
-        "EPHYRUS_SERVICE_JOB_LEASE_SECONDS": "1",
-    }
-    command = [sys.executable, "-m", "ephyrus", "worker", "--once"]
-    victim = subprocess.Popen(
-        command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 60
-    while not list(workshop.scratch.root.glob("*/array-1*")):
-        assert time.monotonic() < deadline
-        assert victim.poll() is None
-        time.sleep(0.002)
-    victim.send_signal(signal.SIGKILL)
-    victim.wait()
+    with command(workshop, "--once") as victim, workshop.database.writing(quiet=True) as connection:
+        # it cannot make objects until this transaction ends: it does not get to the end
+        connection.execute(text("LOCK TABLE block IN EXCLUSIVE MODE"))
+        until_it_writes(workshop, lambda: victim.poll() is not None)
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
     assert counts(workshop, "block", "segment", "analogsignal", "datafile") == before
     assert list(states(workshop.database).values()) == ["running"]
-    deadline = time.monotonic() + 60
-    worker = Worker(workshop)
-    while worker.run_once() == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-        worker = Worker(workshop)
-    assert counts(workshop, "block", "segment", "analogsignal", "datafile") == [1, 1, 150, 151]
+    assert Worker(workshop).run_once() == 0
+    age(workshop.database, 100)
+    assert Worker(workshop).run_once() == 1
+    assert counts(workshop, "block", "segment", "analogsignal", "datafile") == [1, 1, 50, 51]
     assert list(states(workshop.database).values()) == ["done"]
 
 
@@ -304,39 +326,29 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done(workshop):
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_the_command_does_jobs_until_it_is_asked_to_stop(workshop):
     uploaded(workshop, "a.csv", b"1,2,3\n")
-    environment = {
-        **os.environ,
-        "EPHYRUS_SERVICE_DATA_FOLDER": str(workshop.settings.data_folder),
-        "EPHYRUS_SERVICE_DATABASE": workshop.settings.database,
-    }
-    command = [sys.executable, "-m", "ephyrus", "worker", "--threads", "2"]
-    worker = subprocess.Popen(
-        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 60
-    while list(states(workshop.database).values()) != ["done"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    worker.send_signal(signal.SIGTERM)
-    said, _ = worker.communicate(timeout=30)
+    with command(workshop, "--threads", "2") as worker:
+        end = time.monotonic() + PATIENCE
+        while list(states(workshop.database).values()) != ["done"]:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        worker.send_signal(signal.SIGTERM)
+        said, _ = worker.communicate(timeout=PATIENCE)
     assert (worker.returncode, said) == (0, b"doing background jobs; Ctrl-C stops it\n")
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_a_conversion_whose_child_is_killed_is_tried_again(workshop):
-    line = b",".join(b"%d.5" % number for number in range(2000)) + b"\n"
-    uploaded(workshop, "a.csv", line * 100)
+    uploaded(workshop, "a.csv", table_of_numbers(100))
     worker = Worker(workshop)
     thread = threading.Thread(target=worker.run_once)
     thread.start()
-    deadline = time.monotonic() + 60
-    while not list(workshop.scratch.root.glob("*/array-1*")):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    parent = workshop.nursery._process.pid
-    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        os.kill(int(child), signal.SIGKILL)
-    thread.join()
+    try:
+        until_it_writes(workshop, lambda: not thread.is_alive())
+        parent = workshop.nursery._process.pid
+        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+    finally:
+        thread.join()
     assert counts(workshop, "block", "analogsignal", "datafile") == [0, 0, 1]
     assert list(states(workshop.database).values()) == ["waiting"]
     age(workshop.database, 100)

@@ -158,10 +158,10 @@ def test_health(site, monkeypatch):
         "store": True,
     }
 
-    def broken(key):
+    def broken():
         raise OSError("gone")
 
-    monkeypatch.setattr(site.app.service.store, "size", broken)
+    monkeypatch.setattr(site.app.service.store, "check", broken)
     answer = site.anonymous.get("/health")
     assert (answer.status_code, answer.json()["message_type"]) == (503, "unavailable")
     assert answer.json()["details"] == {

@@ -31,7 +31,7 @@ def service(tmp_path_factory):
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not server.started and thread.is_alive() and time.monotonic() < until:
         time.sleep(0.01)
     try:
@@ -39,7 +39,7 @@ def service(tmp_path_factory):
         yield f"http://127.0.0.1:{port}", fill(site, f"http://127.0.0.1:{port}")
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(60)
 
 
 def fill(site, address):
@@ -54,7 +54,7 @@ def fill(site, address):
     ids = [ramp, spikes]
     for kind, fields in (("analogsignal", signal), ("spiketrain", train)):
         answer = httpx2.post(
-            f"{address}/electrophysiology/{kind}/", headers=user.headers, json=fields, timeout=30
+            f"{address}/electrophysiology/{kind}/", headers=user.headers, json=fields, timeout=60
         )
         assert answer.status_code == 201, answer.text
         ids.append(answer.json()["selected"][0]["fields"]["id"])
@@ -74,7 +74,7 @@ def test_commands_print_what_the_page_says(service, command, output):
         "PATH": "/usr/bin:/bin",
     }
     done = subprocess.run(
-        [bash, "-c", command], env=variables, capture_output=True, timeout=30, check=True
+        [bash, "-c", command], env=variables, capture_output=True, timeout=60, check=True
     )
     assert json.loads(done.stdout) == json.loads(output)
 

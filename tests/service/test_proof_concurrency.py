@@ -21,11 +21,12 @@ import httpx2
 import numpy as np
 import pytest
 
+from tests.service.processes import PATIENCE
 from tests.service.servers import Place, Process, array_file, servers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
-SECONDS = 2.0  # of the mixed load, on each database
+ROUNDS = 2  # of each actor in the mixed load, at least
 SEGMENTS = "/electrophysiology/segment/"
 SIGNALS = "/electrophysiology/analogsignal/"
 
@@ -80,7 +81,7 @@ def together(*actions: Callable[[], Any]) -> list[Any]:
 
     def run(number: int) -> None:
         try:
-            start.wait(30)
+            start.wait(PATIENCE)
             results[number] = actions[number]()
         except BaseException as error:
             failures.append(error)
@@ -191,15 +192,16 @@ class Model:
         Requests by kind.
     """
 
-    def __init__(self, cluster: Cluster, seconds: float) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.floor: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.failures: list[BaseException] = []
-        self._deadline = time.monotonic() + seconds
+        self._rounds: list[int] = []
 
     def play(self, *actors: Callable[[Model, random.Random], None]) -> None:
-        """Let each actor act again and again until the time is over or one of them fails."""
+        """Let each actor act again and again until all have done so often, or one of them fails."""
+        self._rounds = [0] * len(actors)
         threads = [
             threading.Thread(target=self._repeat, args=(actor, number))
             for number, actor in enumerate(actors)
@@ -214,8 +216,9 @@ class Model:
     def _repeat(self, actor: Callable[[Model, random.Random], None], number: int) -> None:
         dice = random.Random(number)
         try:
-            while time.monotonic() < self._deadline and not self.failures:
+            while min(self._rounds) < ROUNDS and not self.failures:
                 actor(self, dice)
+                self._rounds[number] += 1
                 self.counts[actor.__qualname__.rpartition(".")[2]] += 1
         except BaseException as error:
             self.failures.append(error)
@@ -364,7 +367,7 @@ class Actors:
 
 def test_readers_and_writers_at_the_same_time(cluster: Cluster) -> None:
     actors = Actors(cluster)
-    model = Model(cluster, SECONDS)
+    model = Model(cluster)
     with actors.opened:
         model.play(
             actors.write,

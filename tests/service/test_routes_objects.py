@@ -459,7 +459,43 @@ def test_tags_of_one_object(bob, tree):
     assert other.headers["etag"] != part.headers["etag"]
     same = bob.get(path, {"start_index": 5}, headers={"If-None-Match": part.headers["etag"]})
     assert same.status_code == 304
-    assert bob.get(path, {"q": "beard"}).headers["etag"] == f'"{guid}"'
+
+
+def test_a_view_that_is_asked_for_is_never_taken_for_an_old_one(bob, site):
+    """The plain tag names the version, which children and rights are no part of; others do more."""
+    block = bob.make("electrophysiology/block", name="tagged")
+    path, guid, listed = block["permalink"], block["fields"]["guid"], "/electrophysiology/block/"
+    site.user("eve")
+    views = [(path, {"q": "beard"}), (path, {"fields": "segment_set,shared_with,safety_level"}),
+             (listed, {"name": "tagged"})]  # fmt: skip
+    sections = bob.make("metadata/section", name="tags")
+    about = bob.make("metadata/property", name="p", section=sections["fields"]["id"])
+    value = bob.make("metadata/value", data="1", parent_property=about["fields"]["id"])
+    changes = [
+        lambda: bob.make("electrophysiology/segment", name="child", block=_id(block)),
+        lambda: bob.post(f"{path}/acl", {"shared_with": {"eve": 1}}),
+        lambda: bob.post(f"{path}/acl", {"safety_level": 2}),
+        lambda: bob.delete("/electrophysiology/segment/?name=child"),
+    ]
+    for change in changes:
+        tags = [bob.get(*view).headers["etag"] for view in views]
+        assert [tag.partition("-")[0].strip('"') for tag in tags[:2]] == [guid] * 2
+        same = bob.get(*views[-1], headers={"If-None-Match": tags[-1]})
+        assert same.status_code == 304
+        change()
+        for view, tag in zip(views, tags, strict=True):
+            assert bob.get(*view, headers={"If-None-Match": tag}).status_code == 200, view
+        assert bob.get(path).headers["etag"] == f'"{guid}"'
+        assert bob.get(path, {"q": "beard"}, headers={"If-None-Match": guid}).status_code == 304
+    tag = bob.get(path, {"q": "link"}).headers["etag"]
+    bob.make("electrophysiology/segment", name="child", block=_id(block))
+    assert bob.get(path, {"q": "link"}, headers={"If-None-Match": tag}).status_code == 304
+    bob.post(f"{path}?cascade=0", {"metadata": [value["permalink"]]})
+    tag = bob.get(path).headers["etag"]
+    bob.post(value["permalink"], {"data": "2"})
+    assert bob.get(path).headers["etag"] == tag
+    bob.delete(sections["permalink"])
+    assert bob.get(path).headers["etag"] != tag
 
 
 def test_tags_of_lists(bob, numbered):

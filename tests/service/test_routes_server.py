@@ -15,7 +15,9 @@ from ephyrus.service.routes.answers import Answer, StreamAnswer
 from ephyrus.service.routes.table import Route, RouteTable
 from tests.service.support import cheap_settings
 
+PATIENCE = 60.0  # seconds after which a test gives up
 EVENTS: list[str] = []
+RELEASED = threading.Event()
 BLOCK = b"x" * 2**20
 
 
@@ -34,7 +36,7 @@ def _broken():
 
 def _slow(call):
     EVENTS.append("began")
-    time.sleep(0.3)
+    assert RELEASED.wait(PATIENCE)
     return Answer(body=b"done")
 
 
@@ -61,6 +63,7 @@ class Running:
     """A server in a thread."""
 
     def __init__(self, app) -> None:
+        self.app = app
         config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run)
@@ -72,44 +75,61 @@ class Running:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(10)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
 
+    @property
+    def is_refusing(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def socket(self, text: bytes) -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+        made = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
         made.sendall(text.replace(b"\n", b"\r\n"))
         return made
 
 
+def _running(folder, **limits):
+    app = create_app(cheap_settings(folder, allowed_hosts=("*",), **limits))
+    app.table = RouteTable(ROUTES)
+    return Running(app)
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    settings = cheap_settings(
-        tmp_path_factory.mktemp("service"),
-        receive_timeout=0.2,
-        send_timeout=0.2,
-        allowed_hosts=("*",),
-    )
-    app = create_app(settings)
-    app.table = RouteTable(ROUTES)
-    made = Running(app)
+    made = _running(tmp_path_factory.mktemp("service"))
     yield made
     made.stop()
 
 
-def _until(event: str) -> None:
-    end = time.monotonic() + 5
-    while event not in EVENTS:
-        assert time.monotonic() < end, f"{event} did not come"
-        time.sleep(0.01)
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory):
+    """A server that waits for nobody for long."""
+    limits = {"receive_timeout": 0.2, "send_timeout": 0.2}
+    made = _running(tmp_path_factory.mktemp("service"), **limits)
+    yield made
+    made.stop()
 
 
-def test_a_reader_who_stops_reading_is_dropped(running):
+def _until(condition) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_a_reader_who_stops_reading_is_dropped(impatient):
     EVENTS.clear()
-    with running.socket(b"GET /endless HTTP/1.1\nHost: x\n\n"):
-        _until("closed")  # after send_timeout, though nobody reads and nobody hangs up
+    with impatient.socket(b"GET /endless HTTP/1.1\nHost: x\n\n"):
+        _until(
+            lambda: "closed" in EVENTS
+        )  # after send_timeout, though nobody reads and nobody hangs up
 
 
 def test_a_reader_who_hangs_up_ends_the_work(running):
@@ -117,7 +137,7 @@ def test_a_reader_who_hangs_up_ends_the_work(running):
     reader = running.socket(b"GET /endless HTTP/1.1\nHost: x\n\n")
     assert reader.recv(1000)
     reader.close()
-    _until("closed")
+    _until(lambda: "closed" in EVENTS)
 
 
 def test_an_answer_that_breaks_is_short(running):
@@ -130,10 +150,12 @@ def test_an_answer_that_breaks_is_short(running):
     connection.close()
 
 
-def test_a_sender_who_stops_sending_is_told_so(running):
+def test_a_sender_who_stops_sending_is_told_so(impatient):
     text = b"POST /json HTTP/1.1\nHost: x\nContent-Length: 10\n\n{"
-    with running.socket(text) as sender:
-        answer = sender.recv(4000)
+    with impatient.socket(text) as sender:
+        answer = b""
+        while piece := sender.recv(4000):
+            answer += piece
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"request_timeout"' in answer
 
@@ -162,17 +184,21 @@ def test_connections_are_kept(running):
 
 
 def test_a_stop_waits_for_what_is_under_way(tmp_path):
-    app = create_app(cheap_settings(tmp_path, allowed_hosts=("*",)))
-    app.table = RouteTable(ROUTES)
-    running = Running(app)
+    running = _running(tmp_path)
     EVENTS.clear()
-    connection = running.connect()
-    connection.request("GET", "/slow")
-    _until("began")
-    stopper = threading.Thread(target=running.stop)
-    stopper.start()
-    assert connection.getresponse().read() == b"done"
-    stopper.join()
-    connection.close()
+    RELEASED.clear()
+    try:
+        connection = running.connect()
+        connection.request("GET", "/slow")
+        _until(lambda: "began" in EVENTS)
+        running.server.should_exit = True
+        _until(lambda: running.is_refusing)
+        assert running.thread.is_alive()
+        RELEASED.set()
+        assert connection.getresponse().read() == b"done"
+        connection.close()
+    finally:
+        RELEASED.set()
+        running.stop()
     with pytest.raises(RuntimeError, match="has not been started"):
-        _ = app.service
+        _ = running.app.service

@@ -15,10 +15,12 @@ from sqlalchemy import select
 
 from ephyrus.recording.blocks import from_blocks
 from ephyrus.service.accounts import users
+from ephyrus.service.catalog import selections
 from ephyrus.service.catalog.bulk import NewObject, insert_tree
 from ephyrus.service.db.engine import Database
-from ephyrus.service.db.schema import ARRAYS, JOBS, TABLES
+from ephyrus.service.db.schema import ARRAYS, JOBS, SELECTIONS, TABLES
 from ephyrus.service.files.store import FolderStore
+from ephyrus.service.principals import Principal
 from ephyrus.service.settings import Settings
 from ephyrus.service.upkeep.backup import write_backup
 from ephyrus.service.upkeep.check import check_service, remove_orphans
@@ -60,7 +62,15 @@ def filled(database, store) -> Database:
         connection.execute(
             table.update().where(table.c.id == first).values(parent_section_id=ids["below"])
         )
+        save(connection, user.id, shared_with={"ada": 1})
     return database
+
+
+def save(connection, user_id, **more) -> int:
+    """Save a selection."""
+    values = {"name": "mine", "query": "name=x", **more}
+    who = Principal(user_id, "ada")
+    return selections.create(connection, user_id, "block", values, who).id
 
 
 def rows_of(database: Database) -> dict[str, list[Any]]:
@@ -238,6 +248,21 @@ def test_a_file_that_is_missing_is_named(sqlite_database, new_sqlite, store, tmp
     empty.close()
 
 
+def test_selections_that_are_no_longer_understood(sqlite_database, store):
+    with sqlite_database.writing() as connection:
+        user = users.create(connection, "ada")
+        number = save(connection, user.id)
+    assert check_service(sqlite_database, store).findings == []
+    with sqlite_database.writing() as connection:
+        connection.execute(SELECTIONS.update().values(query="gone=x"))
+    (finding,) = check_service(sqlite_database, store).findings
+    assert (finding.kind, finding.what) == (
+        "selection",
+        f"The selection {number} (mine) is no longer understood, change its query: The filter "
+        "'gone' names 'gone', which a block does not have.",
+    )
+
+
 def test_left_over_files(sqlite_database, store, monkeypatch):
     with store.create() as new:
         new.write(b"nobody's")
@@ -285,7 +310,7 @@ def test_an_import_that_fails_leaves_nothing(sqlite_database, store, monkeypatch
     def fail(*arguments: Any, **keywords: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ephyrus.service.upkeep.importing.insert_tree", fail)
+    monkeypatch.setattr("ephyrus.service.upkeep.importing.insert_arriving", fail)
     with held_recording() as recording, pytest.raises(OSError, match="No space"):
         import_recording(sqlite_database, store, recording, owner_id=user.id)
     assert rows_of(sqlite_database) == before

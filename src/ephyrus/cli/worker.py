@@ -18,12 +18,12 @@ __all__ = ["run"]
 def run(*, once: bool, threads: int, dask: str | None) -> int:
     """Do jobs until somebody stops it, or (`once`) until none waits; gives the exit code."""
     check_installed("'ephyrus worker'")
+    from ephyrus.cli.service.configured import read_settings
     from ephyrus.service.files.worker import Worker
     from ephyrus.service.files.workshop import open_workshop
     from ephyrus.service.routes.logs import set_up_logs
-    from ephyrus.service.settings import Settings
 
-    settings = Settings()
+    settings = read_settings()
     set_up_logs(settings)
     workshop = open_workshop(settings)
     try:

@@ -8,11 +8,14 @@ Needs the extra ``client``.
 """
 
 from ephyrus.client.aio import AsyncClient
+from ephyrus.client.appending import Appended
 from ephyrus.client.cache import BodyCache
 from ephyrus.client.objects import ArrayFacts, FetchedArray, Page, RemoteObject
+from ephyrus.client.selections import SavedSelection
 from ephyrus.client.sync import Client
 
 __all__ = [
+    "Appended",
     "ArrayFacts",
     "AsyncClient",
     "BodyCache",
@@ -20,4 +23,5 @@ __all__ = [
     "FetchedArray",
     "Page",
     "RemoteObject",
+    "SavedSelection",
 ]

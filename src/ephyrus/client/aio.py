@@ -9,17 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ephyrus.client.cache import BodyCache, default_cache
+from ephyrus.client import appending, removing, selections
+from ephyrus.client.appending import Appended, Datafile
 from ephyrus.client.calls import Call, Flow, Reply, Step
 from ephyrus.client.face import Face
-from ephyrus.client.flows import Flows
 from ephyrus.client.objects import FetchedArray, Page, RemoteObject, collection
+from ephyrus.client.selections import SavedSelection
 from ephyrus.client.transport import (
-    Access,
     Pieces,
-    base_address,
     closed,
-    http_library,
     pause_before,
     prepared,
     taken,
@@ -28,6 +26,8 @@ from ephyrus.client.transport import (
 from ephyrus.errors import RemoteError
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from ephyrus.core import Block
 
 __all__ = ["AsyncClient"]
@@ -44,45 +44,13 @@ class AsyncClient(Face):
     it is closed.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        token: str = "",
-        username: str = "",
-        password: str = "",
-        cache: BodyCache | str | None = "default",
-        retries: int = 4,
-        timeout: float = 30.0,
-        connections: int = 4,
-        transport: Any = None,
-    ) -> None:
-        library = http_library()
-        import anyio
+    def _open(self, transport: Any) -> None:
+        """Make what connections need."""
+        import anyio  # which the HTTP library brings
 
-        self.access = Access(base_address(address), token, retries, timeout, connections)
-        kept = default_cache() if isinstance(cache, str) else cache
-        super().__init__(Flows(self.access.address, kept))
-        self._library = library
-        self._login = (username, password) if username else None
-        self._has_session = False
         self._lock = anyio.Lock()
-        self._limiter = anyio.CapacityLimiter(connections)
-        self._http = library.AsyncClient(
-            headers=self.access.headers(),
-            timeout=timeout,
-            transport=transport,
-            verify=self.access.is_secure,
-            follow_redirects=False,
-        )
-
-    @property
-    def address(self) -> str:
-        """Address of the service."""
-        return self.access.address
-
-    def __repr__(self) -> str:
-        return f"<AsyncClient of {self.address}>"
+        self._limiter = anyio.CapacityLimiter(self.access.connections)
+        self._http = self._library.AsyncClient(**self._http_options(transport))
 
     async def __aenter__(self) -> Self:
         return self
@@ -215,6 +183,10 @@ class AsyncClient(Face):
         """Create an object."""
         return await self.run(self.flows.create(type_name, self.plain(values)))
 
+    async def create_many(self, items: Sequence[Mapping[str, Any]]) -> list[RemoteObject]:
+        """Create objects in one request, all or none; see `Client.create_many`."""
+        return await self.run(self.flows.create_many([self.plain(item) for item in items]))
+
     async def update(
         self, owner: RemoteObject, *, force: bool = False, **values: Any
     ) -> RemoteObject:
@@ -225,6 +197,34 @@ class AsyncClient(Face):
     async def delete(self, owner: RemoteObject, *, force: bool = False) -> None:
         """Delete an object and what lies below it."""
         await self.run(self.flows.delete(owner.permalink, force=force))
+
+    async def remove_upload(self, block: RemoteObject, *, force: bool = False) -> None:
+        """Take away all that `upload` has made; see `Client.remove_upload`."""
+        await self.run(removing.removed(self.flows, block, force=force))
+
+    async def selections(self, type_name: str | None = None) -> list[SavedSelection]:
+        """Give the saved selections that one may see; see `Client.selections`."""
+        return await self.run(selections.listed(self.flows, type_name))
+
+    async def save_selection(
+        self, type_name: str, name: str, filters: Mapping[str, Any], **values: Any
+    ) -> SavedSelection:
+        """Save filters under a name; see `Client.save_selection`."""
+        return await self.run(selections.saved(self.flows, type_name, name, filters, values))
+
+    async def change_selection(
+        self,
+        selection: SavedSelection | int,
+        *,
+        filters: Mapping[str, Any] | None = None,
+        **values: Any,
+    ) -> SavedSelection:
+        """Change a saved selection; see `Client.change_selection`."""
+        return await self.run(selections.changed(self.flows, selection, filters, values))
+
+    async def delete_selection(self, selection: SavedSelection | int) -> None:
+        """Delete a saved selection, and nothing of what it selects."""
+        await self.run(self.flows.told(selections.removed(selection)))
 
     async def array(self, owner: RemoteObject, name: str, **params: Any) -> FetchedArray:
         """Fetch an array of an object, or a part of it; see `Client.array`."""
@@ -265,6 +265,29 @@ class AsyncClient(Face):
         place = None if section is None else section.id
         (found,) = await self.run(self.flows.upload([upload], place, convert=convert))
         return found
+
+    async def append(
+        self,
+        datafile: Datafile,
+        array: ArrayLike,
+        *,
+        start: int | None = None,
+        beside: Mapping[Datafile, ArrayLike] | None = None,
+    ) -> Appended:
+        """Append rows to an array that grows; see `Client.append`."""
+        return await self.run(appending.append(self.flows, datafile, array, start, beside or {}))
+
+    async def upload_arrays(
+        self,
+        arrays: Mapping[str, Any],
+        *,
+        section: RemoteObject | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> list[RemoteObject]:
+        """Send arrays in one request, all or none; see `Client.upload_arrays`."""
+        uploads = self.array_uploads(arrays, progress)
+        place = None if section is None else section.id
+        return await self.run(self.flows.upload_arrays(uploads, place))
 
     async def block(self, id: int | str, *, lazy: bool = True) -> Block:
         """Give a block as an object of `ephyrus.core`; see `Client.block`."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Note", "annotations_of", "notes_of"]
+from ephyrus._shared.notes import typed_texts, value_of
 
-_TRUE = frozenset({"true", "1"})
+__all__ = ["Note", "annotations_of", "notes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +35,6 @@ class Note:
     texts: tuple[str, ...]
 
 
-def _boolean(text: str) -> bool:
-    return text.lower() in _TRUE
-
-
-_READ: Mapping[str, Any] = {
-    "int": int,
-    "float": float,
-    "boolean": _boolean,
-    "datetime": datetime.fromisoformat,
-    "date": date.fromisoformat,
-}
-
-
 def annotations_of(pairs: Iterable[Any]) -> dict[str, Any]:
     """Make annotations of the [property, value] pairs of an object.
 
@@ -60,7 +46,7 @@ def annotations_of(pairs: Iterable[Any]) -> dict[str, Any]:
         fields = about.get("fields", about)
         text = value.get("fields", value).get("data")
         key = str(fields.get("name")), str(fields.get("unit") or "")
-        found.setdefault(key, []).append(_read(text, fields.get("dtype")))
+        found.setdefault(key, []).append(value_of(text, fields.get("dtype")))
     notes: dict[str, Any] = {}
     for (name, unit), values in found.items():
         plain = values[0] if len(values) == 1 else values
@@ -92,14 +78,6 @@ def _put(notes: dict[str, Any], path: list[str], value: Any) -> None:
     place[path[-1]] = value
 
 
-def _read(text: Any, dtype: Any) -> Any:
-    """Read a value as its property says; text where that does not fit."""
-    try:
-        return _READ[str(dtype)](text)
-    except (KeyError, ValueError, TypeError):
-        return text
-
-
 def notes_of(annotations: Mapping[str, Any]) -> tuple[list[Note], int]:
     """Give annotations as they are sent, and how many have no value: None and empty ones."""
     notes: list[Note] = []
@@ -110,8 +88,8 @@ def notes_of(annotations: Mapping[str, Any]) -> tuple[list[Note], int]:
         plain = bare.tolist() if hasattr(bare, "tolist") else bare
         values = [_plain(each) for each in _listed(plain)]
         if values:
-            dtype = _dtype(values)
-            notes.append(Note(name, dtype, unit, tuple(_text(each, dtype) for each in values)))
+            dtype, texts = typed_texts(values)
+            notes.append(Note(name, dtype, unit, texts))
         else:
             left_out += 1
     return notes, left_out
@@ -135,32 +113,3 @@ def _listed(value: Any) -> Iterable[Any]:
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _dtype(values: list[Any]) -> str:
-    """Name the one type of values; text where they have none in common."""
-    kinds = {_kind(each) for each in values}
-    if kinds == {"int", "float"}:
-        return "float"
-    return kinds.pop() if len(kinds) == 1 else "string"
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "int"
-    if isinstance(value, float):
-        return "float"
-    if isinstance(value, date):
-        return "datetime" if isinstance(value, datetime) else "date"
-    return "string"
-
-
-def _text(value: Any, dtype: str) -> str:
-    """Write a value so that it comes back as it is."""
-    if isinstance(value, bool) and dtype == "boolean":
-        return str(value).lower()
-    if dtype == "float":
-        return repr(float(value))
-    return value.isoformat() if isinstance(value, date) else str(value)

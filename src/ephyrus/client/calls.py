@@ -69,12 +69,14 @@ class Call:
         Body, sent as a form.
     uploads : tuple of Upload
         Files, sent as multipart form.
+    body : bytes, optional
+        Body, sent as it is.
     headers : mapping of str to str
         Headers.
     most_bytes : int, optional
         How long the body of the answer may be (default: as long as any list of objects is).
     is_query : bool, optional
-        It only asks, whatever its method.
+        It may be sent twice, whatever its method.
     """
 
     method: str
@@ -86,6 +88,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     most_bytes: int | None = None
     is_query: bool = False
+    body: bytes | None = None
 
     @property
     def is_repeatable(self) -> bool:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ephyrus.client.cache import BodyCache, default_cache
 from ephyrus.client.calls import Call, Upload
 from ephyrus.client.flows import Flows
 from ephyrus.client.objects import RemoteObject, collection
+from ephyrus.client.transport import Access, base_address, http_library
 
 __all__ = ["Face"]
 
@@ -16,16 +18,53 @@ PIECE_BYTES = 2**20
 
 
 class Face:
-    """Arguments of the methods of a client, made into calls.
+    """What a client is made of, and the arguments of its methods, made into calls.
 
-    Parameters
-    ----------
-    flows : Flows
-        What the client does.
+    Parameters are those of `ephyrus.client.Client`.
     """
 
-    def __init__(self, flows: Flows) -> None:
-        self.flows = flows
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str = "",
+        username: str = "",
+        password: str = "",
+        cache: BodyCache | str | None = "default",
+        retries: int = 4,
+        timeout: float = 30.0,
+        connections: int = 4,
+        transport: Any = None,
+    ) -> None:
+        self._library = http_library()
+        self.access = Access(base_address(address), token, retries, timeout, connections)
+        kept = default_cache() if isinstance(cache, str) else cache
+        self.flows = Flows(self.access.address, kept)
+        self._login = (username, password) if username else None
+        self._has_session = False
+        self._open(transport)
+
+    def _open(self, transport: Any) -> None:
+        """Make what connections need."""
+        raise NotImplementedError("each client has connections of its own kind")
+
+    @property
+    def address(self) -> str:
+        """Address of the service."""
+        return self.access.address
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.address}>"
+
+    def _http_options(self, transport: Any) -> dict[str, Any]:
+        """Give what the HTTP library's client is made with."""
+        return {
+            "headers": self.access.headers(),
+            "timeout": self.access.timeout,
+            "transport": transport,
+            "verify": self.access.is_secure,  # the certificates take longer than many calls
+            "follow_redirects": False,
+        }
 
     @staticmethod
     def permalink(type_name: str, id: int | str) -> str:
@@ -78,6 +117,15 @@ class Face:
                         progress(len(piece))
 
         return Upload(path.name, pieces, path.stat().st_size)
+
+    @staticmethod
+    def array_uploads(
+        arrays: Mapping[str, Any], progress: Callable[[int], object] | None
+    ) -> list[Upload]:
+        """Make the uploads of arrays that are in memory."""
+        from ephyrus.client.growing import array_upload
+
+        return [array_upload(values, name, progress) for name, values in arrays.items()]
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from ephyrus.client.calls import Call, Flow, Reply, Upload
 from ephyrus.client.objects import ArrayFacts, FetchedArray, Page, RemoteObject, collection
 from ephyrus.errors import RemoteError
 
-__all__ = ["Flows"]
+__all__ = ["Flows", "query_pairs"]
 
 RANGE_BYTES = 8 * 2**20  # of a body that is fetched in several ranges at the same time
 RANGES_AT_ONCE = 8  # of them that are held beside the body
@@ -75,7 +75,7 @@ class Flows:
 
     def _selected(self, path: str, params: Mapping[str, Any]) -> Flow[Page]:
         """Fetch what an address selects."""
-        reply: Reply = yield Call("GET", path, params=_pairs(params))
+        reply: Reply = yield Call("GET", path, params=query_pairs(params))
         return self._page(path, reply)
 
     def _page(self, path: str, reply: Reply) -> Page:
@@ -132,10 +132,28 @@ class Flows:
         reply: Reply = yield Call(
             "POST", "/datafiles/", params=tuple(params), uploads=tuple(uploads)
         )
-        found = list(self._page("/datafiles/", reply))
-        if len(found) != len(uploads):
+        return self._as_many("/datafiles/", reply, len(uploads))
+
+    def create_many(self, items: Sequence[Mapping[str, Any]]) -> Flow[list[RemoteObject]]:
+        """Create objects that may refer to one another, all or none, in one request."""
+        reply: Reply = yield Call("POST", "/bulk/", json=list(items))
+        return self._as_many("/bulk/", reply, len(items))
+
+    def upload_arrays(
+        self, uploads: Sequence[Upload], section: str | None
+    ) -> Flow[list[RemoteObject]]:
+        """Send arrays (as ``.npy``), all or none, in one request; gives their datafiles."""
+        path = "/datafiles/arrays/"
+        params = () if section is None else (("section_id", section),)
+        reply: Reply = yield Call("POST", path, params=params, uploads=tuple(uploads))
+        return self._as_many(path, reply, len(uploads))
+
+    def _as_many(self, path: str, reply: Reply, count: int) -> list[RemoteObject]:
+        """Give the objects that a service made, which must be as many as were sent."""
+        found = list(self._page(path, reply))
+        if len(found) != count:
             raise RemoteError(
-                self.address, f"the service took {len(uploads)} files and names {len(found)}"
+                self.address + path, f"the service took {count} objects and names {len(found)}"
             )
         return found
 
@@ -294,7 +312,7 @@ _UNKNOWN = 2**62  # bytes: the length of an array that nobody told us
 _NO_CODING = {"accept-encoding": "identity"}  # ranges count bytes of the array itself
 
 
-def _pairs(params: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def query_pairs(params: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Give the parameters of a query as text; lists repeat a name, None leaves it out."""
     pairs: list[tuple[str, str]] = []
     for name, value in params.items():

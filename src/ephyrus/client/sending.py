@@ -1,26 +1,25 @@
-"""The arrays of objects, as HDF5 files that are written and sent piece by piece."""
+"""The arrays of objects on their way to a service, many in one request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ephyrus.client.objects import RemoteObject
+from ephyrus.client.growing import GrowingArray
 
 if TYPE_CHECKING:
+    from ephyrus.client.calls import Upload
+    from ephyrus.client.objects import RemoteObject
     from ephyrus.client.sync import Client
 
 __all__ = ["Arrays", "quantity"]
 
 PIECE_BYTES = 8 * 2**20
-CHUNK_BYTES = 2**20  # of the arrays in the files that are sent
-FILES_AT_ONCE = 64  # that go in one request
+FILES_AT_ONCE = 500  # that go in one request
 BYTES_AT_ONCE = 32 * 2**20
 
 TIME_UNITS = frozenset({"s", "ms", "us"})
@@ -89,95 +88,68 @@ class Arrays:
     ----------
     client : Client
         How the service is reached.
-    type_name : str
-        Type of the objects that own them.
     folder : Path
-        Place for the files.
+        Place for the files of long ones.
     section : str
-        Id of the section that the files go to.
+        Id of the section that they go to.
     progress : object
         Told about bytes; None: nobody is.
     """
 
     client: Client
-    type_name: str
     folder: Path
     section: str
     progress: Any
     _owners: list[dict[str, str | None]] = field(default_factory=list)
-    _files: list[Path] = field(default_factory=list)
-    _bytes: int = 0
+    _arrays: list[GrowingArray] = field(default_factory=list)
+    _uploads: list[Upload] = field(default_factory=list)
 
     @property
     def is_full(self) -> bool:
         """It is time to send."""
-        return len(self._files) >= FILES_AT_ONCE or self._bytes >= BYTES_AT_ONCE
+        size = sum(upload.size for upload in self._uploads)
+        return len(self._uploads) >= FILES_AT_ONCE or size >= BYTES_AT_ONCE
 
-    def add(self, held: Any) -> None:
-        """Write the arrays of an object to files, piece by piece."""
-        import h5py
-
-        columns = dict(COLUMNS[self.type_name])
+    def add(self, type_name: str, held: Any) -> None:
+        """Take the arrays of an object, piece by piece."""
+        columns = dict(COLUMNS[type_name])
         if "waveforms" in columns and held.waveforms is None:
             del columns["waveforms"]
+        told = None if self.progress is None else self.progress.advance
         units: dict[str, str | None] = {}
-        paths = {name: self.folder / f"{len(self._owners)}-{name}.h5" for name in columns}
-        with ExitStack() as stack:
-            files = {
-                name: stack.enter_context(h5py.File(path, "w")) for name, path in paths.items()
-            }
-            for piece in held.chunks(max_bytes=PIECE_BYTES):
-                for name, column in columns.items():
-                    values, units[name] = column(piece)
-                    _append(files[name], np.asarray(values))
+        made = {name: GrowingArray(self.folder / f"{len(self._owners)}-{name}") for name in columns}
+        self._arrays += made.values()
+        for piece in held.chunks(max_bytes=PIECE_BYTES):
+            for name, column in columns.items():
+                values, units[name] = column(piece)
+                made[name].add(np.asarray(values))
+        self._uploads += [array.upload(told) for array in made.values()]
         self._owners.append(units)
-        self._files += paths.values()
-        self._bytes += sum(path.stat().st_size for path in paths.values())
 
     def send(self) -> list[dict[str, Any]]:
-        """Send all files; gives the array fields of each object, in the order of `add`.
+        """Send all; gives the array fields of each object, in the order of `add`.
 
         Raises
         ------
         RemoteError
             If the service refuses one.
         """
-        told = None if self.progress is None else self.progress.advance
         client = self.client
-        uploads = [client.upload_value(path, told) for path in self._files]
-        found: list[RemoteObject] = []
-        if uploads:
-            found = client.run(client.flows.upload(uploads, self.section or None, convert=False))
+        found = client.run(client.flows.upload_arrays(self._uploads, self.section or None))
         ids = iter(found)
         fields = [
             {name: {"data": _id(next(ids)), "units": unit} for name, unit in units.items()}
             for units in self._owners
         ]
-        for path in self._files:
-            path.unlink()
-        self._owners, self._files, self._bytes = [], [], 0
+        self.discard()
         return fields
+
+    def discard(self) -> None:
+        """Remove what waits."""
+        for array in self._arrays:
+            array.remove()
+        self._owners, self._arrays, self._uploads = [], [], []
 
 
 def _id(found: RemoteObject) -> int | str:
     return int(found.id) if found.id.isdecimal() else found.id
-
-
-def _append(file: Any, values: NDArray[Any]) -> None:
-    """Append rows to the one array of a file."""
-    import h5py
-
-    first = 0
-    if "array" in file:
-        stored = file["array"]
-        first = stored.shape[0]
-        stored.resize(first + len(values), axis=0)
-    else:
-        dtype = h5py.string_dtype() if values.dtype.kind == "O" else values.dtype
-        rows = max(1, CHUNK_BYTES // max(1, values[:1].nbytes))
-        shape = values.shape
-        chunks = (rows, *(max(1, extent) for extent in shape[1:]))
-        stored = file.create_dataset(
-            "array", shape, dtype, chunks=chunks, maxshape=(None, *shape[1:])
-        )
-    stored[first:] = values

@@ -4,42 +4,25 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from ephyrus.client.cache import BodyCache, default_cache
-from ephyrus.client.calls import Call, Flow, Reply, Step
-from ephyrus.client.face import Face
-from ephyrus.client.flows import Flows
+from ephyrus.client import removing, selections
+from ephyrus.client.appending import AppendsRows
+from ephyrus.client.calls import Call
+from ephyrus.client.driving import Driver
 from ephyrus.client.objects import FetchedArray, Page, RemoteObject, collection
-from ephyrus.client.transport import (
-    Access,
-    Pieces,
-    base_address,
-    closed,
-    http_library,
-    pause_before,
-    prepared,
-    taken,
-    unreachable,
-)
-from ephyrus.errors import RemoteError
+from ephyrus.client.selections import SavedSelection
 
 if TYPE_CHECKING:
     from ephyrus.core import Block
 
 __all__ = ["Client"]
 
-T = TypeVar("T")
 
-
-class Client(Face):
+class Client(Driver, AppendsRows):
     """A data service. May be used from several threads.
 
     A pickled client, and so a pickled lazy object, holds what it needs to go on elsewhere: a token
@@ -81,78 +64,6 @@ class Client(Face):
     ...     part = service.array(signal, "signal", start_time=50, duration=100)
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        token: str = "",
-        username: str = "",
-        password: str = "",
-        cache: BodyCache | str | None = "default",
-        retries: int = 4,
-        timeout: float = 30.0,
-        connections: int = 4,
-        transport: Any = None,
-    ) -> None:
-        library = http_library()
-        self.access = Access(base_address(address), token, retries, timeout, connections)
-        kept = default_cache() if isinstance(cache, str) else cache
-        super().__init__(Flows(self.access.address, kept))
-        self._library = library
-        self._login = (username, password) if username else None
-        self._has_session = False
-        self._lock = threading.RLock()
-        self._pool: ThreadPoolExecutor | None = None
-        self._http = library.Client(
-            headers=self.access.headers(),
-            timeout=timeout,
-            transport=transport,
-            verify=self.access.is_secure,  # reading the certificates takes longer than many calls
-            follow_redirects=False,
-        )
-        weakref.finalize(self, self._http.close)  # lazy objects hold clients that nobody closes
-
-    @property
-    def address(self) -> str:
-        """Address of the service."""
-        return self.access.address
-
-    def __repr__(self) -> str:
-        return f"<Client of {self.address}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the session, if one was begun, and close the connections."""
-        with self._lock:
-            self._login = None
-            if self._has_session:
-                self._has_session = False
-                with suppress(RemoteError):  # it ends by itself, later
-                    self._drive(self.flows.logout())
-            if self._pool is not None:
-                self._pool.shutdown()
-                self._pool = None
-            self._http.close()
-
-    @property
-    def is_closed(self) -> bool:
-        """Nothing can be fetched any more."""
-        return bool(self._http.is_closed)
-
-    def take_session(self, cookies: Any) -> None:
-        """Go on with the session of another client of the same service."""
-        self._http.cookies.update(cookies)
-
     def __reduce__(self) -> tuple[Any, ...]:
         self._ensure_login()
         access = self.access
@@ -164,75 +75,6 @@ class Client(Face):
             "cache": self.flows.cache,
         }
         return _reopened, (access.address, keywords, dict(self._http.cookies))
-
-    # --- driving flows ---
-
-    def run(self, flow: Flow[T]) -> T:
-        """Drive a flow to its end."""
-        self._ensure_login()
-        return self._drive(flow)
-
-    def _ensure_login(self) -> None:
-        if self._login is None:
-            return
-        with self._lock:
-            if self._login is not None:
-                self._drive(self.flows.login(*self._login))
-                self._login, self._has_session = None, True
-
-    def _drive(self, flow: Flow[T]) -> T:
-        answer: Any = None
-        try:
-            step = next(flow)
-            while True:
-                try:
-                    answer = self._taken(step)
-                except RemoteError as error:
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(answer)
-        except StopIteration as stop:
-            found: T = stop.value
-            return found
-
-    def _taken(self, step: Step) -> Reply | list[Reply]:
-        """Make the call, or the calls, of a step."""
-        if isinstance(step, Call):
-            return self._send(step)
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self.access.connections, "ephyrus-client")
-            replies = self._pool.map(self._send, step)
-        return list(replies)
-
-    def _send(self, call: Call) -> Reply:
-        """Send a call, again where that may help."""
-        attempt = 0
-        while True:
-            try:
-                return self._once(call)
-            except RemoteError as error:
-                pause = pause_before(self.access, call, attempt, error)
-                if pause is None:
-                    raise
-            attempt += 1
-            time.sleep(pause)
-
-    def _once(self, call: Call) -> Reply:
-        if self._http.is_closed:
-            raise closed(self.access)
-        request = prepared(self._http, self.access, call)
-        try:
-            response = self._http.send(request, stream=True)
-            try:
-                pieces = Pieces(response, call.most_bytes)
-                for piece in response.iter_bytes():
-                    pieces.add(piece)
-            finally:
-                response.close()
-        except (self._library.TransportError, self._library.DecodingError) as error:
-            raise unreachable(self.access, error) from error
-        return taken(response, pieces.whole)
 
     # --- objects ---
 
@@ -277,6 +119,33 @@ class Client(Face):
         """Create an object."""
         return self.run(self.flows.create(type_name, self.plain(values)))
 
+    def create_many(self, items: Sequence[Mapping[str, Any]]) -> list[RemoteObject]:
+        """Create objects in one request: all or none.
+
+        Parameters
+        ----------
+        items : sequence of mapping
+            For each its type as ``model`` and its ``fields``. An ``id`` that begins with ``#``
+            names it, so that fields of the others can refer to it.
+
+        Returns
+        -------
+        list of RemoteObject
+            In the same order, with ids and guids and no other fields.
+
+        Raises
+        ------
+        RemoteError
+            If one is refused; the message says which.
+
+        Examples
+        --------
+        >>> segment = {"model": "segment", "id": "#s", "fields": {"name": "one"}}
+        >>> unit = {"model": "unit", "fields": {"name": "u1"}}
+        >>> made = service.create_many([segment, unit])  # doctest: +SKIP
+        """
+        return self.run(self.flows.create_many([self.plain(item) for item in items]))
+
     def update(self, owner: RemoteObject, *, force: bool = False, **values: Any) -> RemoteObject:
         """Change an object.
 
@@ -291,6 +160,79 @@ class Client(Face):
     def delete(self, owner: RemoteObject, *, force: bool = False) -> None:
         """Delete an object and what lies below it; `force`: also when others may write it."""
         self.run(self.flows.delete(owner.permalink, force=force))
+
+    def remove_upload(self, block: RemoteObject, *, force: bool = False) -> None:
+        """Take away all that `upload` has made: the block, its files, and their section.
+
+        `delete` takes a block and the objects below it; the section that an upload makes, with the
+        annotations and the files of the arrays, is no part of the block and stays.
+
+        Parameters
+        ----------
+        block : RemoteObject
+            What `upload` gave.
+        force : bool, optional
+            Also when others may write something of it.
+
+        Raises
+        ------
+        RemoteConflict
+            If no upload has made it, or its section holds other blocks or sections (nothing is
+            taken away then); or, without `force`, if others may write something of it. After a
+            failure midway call it again.
+        """
+        self.run(removing.removed(self.flows, block, force=force))
+
+    # --- saved selections ---
+
+    def selections(self, type_name: str | None = None) -> list[SavedSelection]:
+        """Give the saved selections that one may see: all, or those of a type."""
+        return self.run(selections.listed(self.flows, type_name))
+
+    def save_selection(
+        self, type_name: str, name: str, filters: Mapping[str, Any], **values: Any
+    ) -> SavedSelection:
+        """Save filters under a name.
+
+        Parameters
+        ----------
+        type_name : str
+            Type of the objects.
+        name : str
+            Name, new among one's own.
+        filters : mapping
+            What `select` would be given: filters, ``search``, ``order_by``.
+        **values
+            ``description``, ``safety_level``, ``shared_with``, ``shared_with_groups``.
+
+        Returns
+        -------
+        SavedSelection
+            Give it to `select` or `iterate` as ``selection=``, alone or with further filters. Who
+            reads it gets what he or she may see.
+
+        Raises
+        ------
+        RemoteError
+            If a filter is wrong, or the name taken.
+        """
+        return self.run(selections.saved(self.flows, type_name, name, filters, values))
+
+    def change_selection(
+        self,
+        selection: SavedSelection | int,
+        *,
+        filters: Mapping[str, Any] | None = None,
+        **values: Any,
+    ) -> SavedSelection:
+        """Change the filters or other values (see `save_selection`) that are given."""
+        return self.run(selections.changed(self.flows, selection, filters, values))
+
+    def delete_selection(self, selection: SavedSelection | int) -> None:
+        """Delete a saved selection, and nothing of what it selects."""
+        self.run(self.flows.told(selections.removed(selection)))
+
+    # --- arrays and rights ---
 
     def array(self, owner: RemoteObject, name: str, **params: Any) -> FetchedArray:
         """Fetch an array of an object, or a part of it.
@@ -361,6 +303,37 @@ class Client(Face):
         place = None if section is None else section.id
         (found,) = self.run(self.flows.upload([upload], place, convert=convert))
         return found
+
+    def upload_arrays(
+        self,
+        arrays: Mapping[str, Any],
+        *,
+        section: RemoteObject | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> list[RemoteObject]:
+        """Send arrays in one request: all or none.
+
+        Parameters
+        ----------
+        arrays : mapping of str to array
+            Numbers or text of one to three dimensions, by the name that the service shows.
+        section : RemoteObject, optional
+            Section that they go to.
+        progress : callable, optional
+            Called with the number of bytes after each piece that was sent.
+
+        Returns
+        -------
+        list of RemoteObject
+            Their datafiles, in order: what array fields of new objects refer to.
+
+        Raises
+        ------
+        RemoteError
+            If one is refused, or they are too many for one request.
+        """
+        uploads = self.array_uploads(arrays, progress)
+        return self.run(self.flows.upload_arrays(uploads, None if section is None else section.id))
 
     # --- the object model ---
 

@@ -128,6 +128,8 @@ def prepared(
         body = Multipart(call.uploads)
         headers |= body.headers
         keywords["content"] = body.later() if is_async else body
+    elif call.body is not None:
+        keywords["content"] = call.body
     elif call.json is not None:
         keywords["json"] = call.json
     elif call.form is not None:

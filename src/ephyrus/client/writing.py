@@ -1,9 +1,10 @@
 """A whole block of the object model -> objects on a service.
 
-Parents go before children. The numbers of several objects go together, as HDF5 files that are
-written and sent piece by piece (`ephyrus.client.sending`); then the objects, one after the other,
-as a service lists objects in the order in which they came. If anything fails, what was made so far
-is taken away.
+The numbers of many objects go together in one request (`ephyrus.client.sending`), long ones through
+files that are written and sent piece by piece; then the objects that own them, many in one request
+too (`ephyrus.client.waiting`), in which they name one another. A service lists objects in the order
+in which they came. If anything fails, what was made so far is taken away: all of it belongs to the
+one section that is made first.
 
 Groups of spike trains become units, groups with signals become channel groups; an object that is
 in several groups goes to the first. Annotations become metadata: a property for each, with a value
@@ -25,12 +26,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ephyrus.client.annotations import Note, notes_of
-from ephyrus.client.calls import Call
-from ephyrus.client.objects import RemoteObject, collection
 from ephyrus.client.reading import WAVEFORM_NOTES
+from ephyrus.client.removing import SECTION_TYPE, calls_to_remove
 from ephyrus.client.sending import Arrays, quantity
+from ephyrus.client.waiting import NewObject, Waiting
 
 if TYPE_CHECKING:
+    from ephyrus.client.objects import RemoteObject
     from ephyrus.client.sync import Client
     from ephyrus.core import Block
 
@@ -58,72 +60,72 @@ class _Job:
 
     Attributes
     ----------
-    client : Client
-        How the service is reached.
-    progress : object
-        Told about bytes; None: nobody is.
-    folder : Path
-        Place for the files that are sent.
+    waiting : Waiting
+        Objects that are to be created.
+    arrays : Arrays
+        Arrays that are to be sent.
     section : str
-        Id of the section that annotations and files go to; empty: none yet.
-    blocks : list of RemoteObject
-        The block, once it was made.
+        Id of the section that annotations and files go to.
+    owners : list
+        Objects whose arrays wait: type, the object here, and its parents.
     properties : dict
-        Ids of properties by name, type and unit.
+        Properties by name, type and unit.
     values : dict
-        Permalinks of the values of an annotation that was sent.
+        Values of an annotation that was sent.
     left_out : Counter
         What the service has no place for.
     """
 
-    client: Client
-    progress: Any
-    folder: Path
-    section: str = ""
-    blocks: list[RemoteObject] = field(default_factory=list)
-    properties: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    values: dict[Note, list[str]] = field(default_factory=dict)
+    waiting: Waiting
+    arrays: Arrays
+    section: str
+    owners: list[tuple[str, Any, dict[str, NewObject]]] = field(default_factory=list)
+    properties: dict[tuple[str, str, str], NewObject] = field(default_factory=dict)
+    values: dict[Note, list[NewObject]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
 
-    def create(self, type_name: str, **values: Any) -> RemoteObject:
-        """Create one object."""
-        return self.client.create(type_name, **values)
+    def create(self, type_name: str, **values: Any) -> NewObject:
+        """Let one object be created."""
+        return self.waiting.add(type_name, **values)
 
-    def annotated(self, annotations: Mapping[str, Any]) -> list[str]:
-        """Send annotations as properties with values; gives the values' permalinks."""
-        found: list[str] = []
+    def annotated(self, annotations: Mapping[str, Any]) -> list[NewObject]:
+        """Send annotations as properties with values; gives the values."""
+        found: list[NewObject] = []
         notes, left_out = notes_of(annotations)
         self.left_out["empty annotations"] += left_out
         for note in notes:
             if note not in self.values:
                 about = self._property(note)
                 self.values[note] = [
-                    self.create("value", parent_property=about, data=text).permalink
-                    for text in note.texts
+                    self.create("value", parent_property=about, data=text) for text in note.texts
                 ]
             found += self.values[note]
         return found
 
-    def _property(self, note: Note) -> str:
-        """Give the id of the property of an annotation."""
+    def _property(self, note: Note) -> NewObject:
+        """Give the property of an annotation."""
         key = note.name, note.dtype, note.unit
         if key not in self.properties:
             facts = {"unit": note.unit} if note.unit else {}
-            made = self.create(
+            self.properties[key] = self.create(
                 "property", name=note.name, section=self.section, dtype=note.dtype, **facts
             )
-            self.properties[key] = made.id
         return self.properties[key]
 
 
 def write_block(client: Client, block: Block, progress: Any) -> RemoteObject:
     """Send a block; see `Client.upload`."""
+    name = block.name or "block"
+    section = client.create("section", name=name, odml_type=SECTION_TYPE).id
     with tempfile.TemporaryDirectory(prefix="ephyrus-upload-") as folder:
-        job = _Job(client, progress, Path(folder))
+        job = _Job(Waiting(client), Arrays(client, Path(folder), section, progress), section)
         try:
-            made = _block(job, block)
+            sent = _block(job, block, name)
+            _flush(job)
+            job.waiting.flush()
+            made = client.run(client.flows.get(sent.permalink, {}))
         except BaseException:
-            _take_away(job)
+            _take_away(client, section)
             raise
     said = ", ".join(f"{count} {what}" for what, count in sorted(job.left_out.items()) if count)
     if said:
@@ -131,27 +133,22 @@ def write_block(client: Client, block: Block, progress: Any) -> RemoteObject:
     return made
 
 
-def _take_away(job: _Job) -> None:
-    """Delete the block, the files, and the section; all else that was made lies below them."""
+def _take_away(client: Client, section: str) -> None:
+    """Delete the block, the files, and their section; all else that was made lies below them.
+
+    They are found by the section, as nobody may know whether a request that failed made them.
+    """
     from ephyrus.errors import RemoteError
 
-    force = ("force", "1")
-    calls = [Call("DELETE", each.permalink, params=(force,)) for each in job.blocks]
-    if job.section:
-        files = ("section", job.section), force
-        calls.append(Call("DELETE", collection("datafile"), params=files))
-        calls.append(Call("DELETE", collection("section") + job.section, params=(force,)))
-    for call in calls:
+    for call in calls_to_remove(section, force=True):
         try:
-            job.client.run(job.client.flows.told(call))
+            client.run(client.flows.told(call))
         except RemoteError as error:
             log.warning("%s was not taken away: %s", call.path, error)
 
 
-def _block(job: _Job, block: Block) -> RemoteObject:
+def _block(job: _Job, block: Block, name: str) -> NewObject:
     """Send the block and all below it."""
-    name = block.name or "block"
-    job.section = job.create("section", name=name, odml_type="recording").id
     made = job.create(
         "block",
         name=name,
@@ -159,7 +156,6 @@ def _block(job: _Job, block: Block) -> RemoteObject:
         metadata=job.annotated(block.annotations),
         **_container(block),
     )
-    job.blocks.append(made)
     places = _groups(job, block, made)
     for segment in block.segments:
         _segment(job, segment, made, places)
@@ -176,28 +172,31 @@ def _container(held: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _groups(job: _Job, block: Block, made: RemoteObject) -> dict[int, dict[str, str]]:
+def _groups(job: _Job, block: Block, made: NewObject) -> dict[int, dict[str, NewObject]]:
     """Send groups; gives the parent fields of the objects in them, by their identity."""
-    places: dict[int, dict[str, str]] = {}
-    orphans: RemoteObject | None = None
+    places: dict[int, dict[str, NewObject]] = {}
+    orphans: NewObject | None = None
     for group in block.groups:
         if len(group.analogsignals) or group.groups:
             above = job.create("recordingchannelgroup", **_group_facts(job, group, made))
-            _place(job, group.analogsignals, {"recordingchannelgroup": above.id}, places)
+            _place(job, group.analogsignals, {"recordingchannelgroup": above}, places)
             for inner in group.groups:
                 _unit(job, inner, above, places)
                 job.left_out["groups in groups in groups"] += len(inner.groups)
             job.left_out["members of groups"] += len(group.spiketrains)
         else:
             if orphans is None:
-                orphans = job.create("recordingchannelgroup", name="units", block=made.id)
+                orphans = job.create("recordingchannelgroup", name="units", block=made)
             _unit(job, group, orphans, places)
         _note_members(job, group)
     return places
 
 
 def _place(
-    job: _Job, members: Iterable[Any], parent: dict[str, str], places: dict[int, dict[str, str]]
+    job: _Job,
+    members: Iterable[Any],
+    parent: dict[str, NewObject],
+    places: dict[int, dict[str, NewObject]],
 ) -> None:
     """Note the parent of the members of a group; they can have but one."""
     for each in members:
@@ -214,61 +213,54 @@ def _note_members(job: _Job, group: Any) -> None:
     )
 
 
-def _group_facts(job: _Job, group: Any, made: RemoteObject) -> dict[str, Any]:
+def _group_facts(job: _Job, group: Any, made: NewObject) -> dict[str, Any]:
     facts = {
         "name": group.name or "group",
-        "block": made.id,
+        "block": made,
         "metadata": job.annotated(group.annotations),
     }
     return facts | ({"description": group.description} if group.description else {})
 
 
-def _unit(job: _Job, group: Any, above: RemoteObject, places: dict[int, dict[str, str]]) -> None:
+def _unit(job: _Job, group: Any, above: NewObject, places: dict[int, dict[str, NewObject]]) -> None:
     """Send a group of spike trains as a unit."""
-    facts = {"name": group.name or "unit", "recordingchannelgroup": above.id}
+    facts = {"name": group.name or "unit", "recordingchannelgroup": above}
     if group.description:
         facts["description"] = group.description
     unit = job.create("unit", metadata=job.annotated(group.annotations), **facts)
-    _place(job, group.spiketrains, {"unit": unit.id}, places)
+    _place(job, group.spiketrains, {"unit": unit}, places)
     job.left_out["members of groups"] += len(group.analogsignals)
 
 
 def _segment(
-    job: _Job, segment: Any, above: RemoteObject, places: dict[int, dict[str, str]]
+    job: _Job, segment: Any, above: NewObject, places: dict[int, dict[str, NewObject]]
 ) -> None:
-    """Send a segment and the data in it."""
+    """Send the segment and the data in it."""
     name = segment.name or f"segment {segment.index if segment.index is not None else ''}".strip()
     notes = job.annotated(segment.annotations)
-    made = job.create("segment", name=name, block=above.id, metadata=notes, **_container(segment))
+    made = job.create("segment", name=name, block=above, metadata=notes, **_container(segment))
     for list_name, type_name in _DATA.items():
-        arrays = Arrays(job.client, type_name, job.folder, job.section, job.progress)
-        waiting: list[tuple[Any, dict[str, str]]] = []
         for held in getattr(segment, list_name):
             place = places.get(id(held), {})
             if type_name == "analogsignalarray":
                 place = _channels(job, held, above, place)
-            arrays.add(held)
-            waiting.append((held, place))
-            if arrays.is_full:
-                _flush(job, arrays, waiting, made)
-        _flush(job, arrays, waiting, made)
+            job.arrays.add(type_name, held)
+            job.owners.append((type_name, held, {"segment": made, **place}))
+            if job.arrays.is_full:
+                _flush(job)
     job.left_out["image sequences"] += len(segment.imagesequences)
 
 
-def _flush(
-    job: _Job,
-    arrays: Arrays,
-    waiting: list[tuple[Any, dict[str, str]]],
-    segment: RemoteObject,
-) -> None:
-    """Send the arrays that wait, then the objects that own them."""
-    for (held, place), fields in zip(waiting, arrays.send(), strict=True):
-        _data(job, arrays.type_name, held, {"segment": segment.id, **place, **fields})
-    waiting.clear()
+def _flush(job: _Job) -> None:
+    """Send the arrays that wait, and let the objects that own them be created."""
+    if job.owners:
+        for (type_name, held, parents), fields in zip(job.owners, job.arrays.send(), strict=True):
+            _data(job, type_name, held, {**parents, **fields})
+        job.owners.clear()
 
 
 def _data(job: _Job, type_name: str, held: Any, fields: dict[str, Any]) -> None:
-    """Send an object whose arrays are there."""
+    """Let an object be created whose arrays are there."""
     notes = dict(held.annotations)
     if type_name == "spiketrain" and held.waveforms is not None:
         notes[WAVEFORM_NOTES] = _waveform_notes(held)
@@ -291,7 +283,9 @@ def _waveform_notes(train: Any) -> dict[str, float]:
     return notes
 
 
-def _channels(job: _Job, signal: Any, block: RemoteObject, place: dict[str, str]) -> dict[str, str]:
+def _channels(
+    job: _Job, signal: Any, block: NewObject, place: dict[str, NewObject]
+) -> dict[str, NewObject]:
     """Send the names of a signal's channels as a group of channels, if it is in no other."""
     names = (signal.array_annotations or {}).get("channel_names")
     if names is None or not len(names):
@@ -299,12 +293,12 @@ def _channels(job: _Job, signal: Any, block: RemoteObject, place: dict[str, str]
     if place:
         job.left_out["channel names (of a signal in a group)"] += 1
         return place
-    group = job.create("recordingchannelgroup", name=signal.name or "channels", block=block.id)
+    group = job.create("recordingchannelgroup", name=signal.name or "channels", block=block)
     for at, name in enumerate(names):
         job.create(
             "recordingchannel",
             name=str(name) or f"channel {at}",
             index=at,
-            recordingchannelgroup=[group.id],
+            recordingchannelgroup=[group],
         )
-    return {"recordingchannelgroup": group.id}
+    return {"recordingchannelgroup": group}

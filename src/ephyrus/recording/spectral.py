@@ -50,10 +50,11 @@ def resampled(part: Rows, points: int) -> NDArray[np.float64]:
     values = part.read(0, part.length).reshape(part.length, -1)
     result = np.empty((points, values.shape[1]))
     for channel in range(values.shape[1]):
-        spectrum = np.fft.rfft(values[:, channel].astype(np.float64))[: points // 2 + 1]
-        if points % 2 == 0:
-            spectrum[-1] *= 2  # both halves of the highest frequency fall together
-        result[:, channel] = np.fft.irfft(spectrum, points) * (points / part.length)
+        with np.errstate(invalid="ignore"):  # of infinities there is none: all becomes NaN
+            spectrum = np.fft.rfft(values[:, channel].astype(np.float64))[: points // 2 + 1]
+            if points % 2 == 0:
+                spectrum[-1] *= 2  # both halves of the highest frequency fall together
+            result[:, channel] = np.fft.irfft(spectrum, points) * (points / part.length)
     return result.reshape(points, *part.item_shape)
 
 
@@ -97,10 +98,11 @@ def decimated(part: Rows, points: int) -> Callable[[int, int], NDArray[np.float6
         while at < last:
             end = min(last, at + max(1, step))
             places = even_edges(part.length, points, at, end)[:-1]
-            if step < 1:
-                result[at - first] = _filtered_in_pieces(part, int(places[0]), taps)
-            else:
-                result[at - first : end - first] = _filtered(part, places, taps)
+            with np.errstate(invalid="ignore"):  # infinities under taps of both signs have no sum
+                if step < 1:
+                    result[at - first] = _filtered_in_pieces(part, int(places[0]), taps)
+                else:
+                    result[at - first : end - first] = _filtered(part, places, taps)
             at = end
         return result
 

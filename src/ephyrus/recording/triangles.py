@@ -38,7 +38,8 @@ class _Line:
         behind_y: NDArray[np.float64],
     ) -> None:
         """Choose from a bucket: positions (samples, channels or 1), values (samples, channels)."""
-        areas = np.abs((self.x - behind_x) * (y - self.y) - (self.x - x) * (behind_y - self.y))
+        with np.errstate(invalid="ignore"):  # a triangle with infinities on two sides has no area
+            areas = np.abs((self.x - behind_x) * (y - self.y) - (self.x - x) * (behind_y - self.y))
         best = np.where(np.isnan(areas), -1.0, areas).argmax(axis=0)
         channels = np.arange(len(best))
         places = x[best, 0] if x.shape[1] == 1 else x[best, channels]

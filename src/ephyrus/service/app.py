@@ -181,6 +181,11 @@ class Application:
         if self._given is None:
             service.database.close()
 
+    def end_endless(self) -> None:
+        """End answers that go on as long as the service does: the server is about to stop."""
+        if self._service is not None:
+            self._service.stopping.set()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Application]:
         """Start and stop it around a block, where no server does."""

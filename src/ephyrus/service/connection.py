@@ -40,6 +40,7 @@ class Connection(HttpToolsProtocol):
         app: Any = self.app
         while not hasattr(app, "settings"):  # middleware of the server may lie around it
             app = app.app
+        self._application = app
         settings: Settings = app.settings
         self._receive_timeout = settings.receive_timeout
         self._send_timeout = settings.send_timeout
@@ -120,6 +121,11 @@ class Connection(HttpToolsProtocol):
         if self._sending is not None and not self.transport.is_closing():
             self._sending.cancel()
             self._sending = None
+
+    def shutdown(self) -> None:
+        """End, as the server does: answers under way may go on for some time."""
+        self._application.end_endless()
+        super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection, though its reader may not have taken the last answer."""

@@ -34,6 +34,7 @@ STATUS_OF: Mapping[str, int] = {
     "request_timeout": 408,
     "has_collaborators": 409,
     "in_use": 409,
+    "length_differs": 409,
     "precondition_failed": 412,
     "too_large": 413,
     "range_not_satisfiable": 416,

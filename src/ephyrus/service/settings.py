@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 __all__ = ["FILE_VARIABLE", "Settings"]
 
@@ -55,6 +57,8 @@ class Settings(BaseSettings):
     """Address of the database (``postgresql+psycopg://...``); empty: SQLite in `data_folder`."""
     array_store: str = ""
     """Address of an object store for arrays (``s3://bucket/prefix``); empty: `data_folder`."""
+    store_seconds: float = Field(default=20.0, gt=0)
+    """Seconds that one request to the object store (8 MiB at most) may take."""
     id_style: Literal["int", "base32"] = "int"
     """Style of the ids of objects; fixed when the database is made."""
     host: str = "127.0.0.1"
@@ -71,6 +75,10 @@ class Settings(BaseSettings):
     """Most files of one upload."""
     max_array_bytes: int = 64 * 2**30
     """Largest array, unpacked, that is taken out of an uploaded file."""
+    max_append_bytes: int = Field(default=256 * 2**20, ge=2**16)
+    """Largest body of one append to an array."""
+    merge_seconds: float = Field(default=30.0, gt=0)
+    """Seconds without an append after which the pieces of an array that grew are joined."""
     max_unpack_ratio: int = 200
     """How many times larger than the file unpacked content may be (64 MiB always may)."""
     archive_max_files: int = 10_000
@@ -100,8 +108,8 @@ class Settings(BaseSettings):
 
     # database
     database_seconds: float = Field(default=5.0, gt=0)
-    """Seconds in which a PostgreSQL server must answer the question that each request begins with;
-    after that the request is refused (503)."""
+    """Seconds in which a PostgreSQL server must answer the question that each request begins with,
+    and after about which one that hangs is known to do so; requests are refused then (503)."""
     query_seconds: float = Field(default=30.0, gt=0)
     """Seconds that one query (SQLite: one request's queries together) may take."""
     lock_seconds: float = Field(default=30.0, gt=0)
@@ -211,6 +219,20 @@ class Settings(BaseSettings):
     metrics_public: bool = False
     """Show ``/metrics`` to everybody; otherwise to requests from the same machine and to
     administrators."""
+
+    @field_validator("database")
+    @classmethod
+    def _is_known_database(cls, value: str) -> str:
+        try:
+            kind = make_url(value).get_backend_name() if value else ""
+        except ArgumentError:
+            raise ValueError("it is not the address of a database") from None
+        if kind not in ("", "sqlite", "postgresql"):
+            raise ValueError(
+                f"{kind} is neither SQLite nor PostgreSQL; give an address that begins with "
+                "postgresql+psycopg:// or leave it empty"
+            )
+        return value
 
     @property
     def database_url(self) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from ephyrus.cli import console
 from ephyrus.cli.failures import FINE, Failure
+from ephyrus.cli.service.configured import read_settings
 from ephyrus.service.accounts import tokens, users
 from ephyrus.service.accounts.limits import LoginLimits
 from ephyrus.service.accounts.names import checked_name
@@ -20,7 +21,6 @@ from ephyrus.service.accounts.passwords import Passwords
 from ephyrus.service.accounts.scopes import parse_scopes, scopes_to_text
 from ephyrus.service.accounts.tables import utc_now
 from ephyrus.service.db.engine import Database
-from ephyrus.service.settings import Settings
 
 __all__ = [
     "add_token",
@@ -38,7 +38,7 @@ __all__ = [
 @contextmanager
 def _opened() -> Iterator[Database]:
     """Open the database of the service that the settings name."""
-    database = Database(Settings())
+    database = Database(read_settings())
     try:
         database.upgrade()
         yield database

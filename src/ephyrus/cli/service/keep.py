@@ -12,9 +12,9 @@ from typing import IO
 from ephyrus.cli import console
 from ephyrus.cli.failures import FINE, PROBLEMS, Failure
 from ephyrus.cli.progress import RichProgress
+from ephyrus.cli.service.configured import read_settings
 from ephyrus.service.db.engine import Database
 from ephyrus.service.files.store import ArrayStore, open_store
-from ephyrus.service.settings import Settings
 from ephyrus.service.upkeep.backup import write_backup
 from ephyrus.service.upkeep.check import Report, check_service, remove_orphans
 from ephyrus.service.upkeep.restore import RestoreError, read_backup
@@ -28,7 +28,7 @@ SHOWN = 100  # findings
 @contextmanager
 def opened(*, patient: bool = False) -> Iterator[tuple[Database, ArrayStore]]:
     """Open the service that the settings name."""
-    settings = Settings()
+    settings = read_settings()
     if patient:
         settings = settings.model_copy(update={"query_seconds": PATIENCE})
     database = Database(settings)

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.errors import EphyrusError
+from ephyrus.recording.files import ByteSource
 from ephyrus.recording.levels import Levels
-from ephyrus.recording.rowsource import Rows
+from ephyrus.recording.rowsource import Counts, Rows
+from ephyrus.service.arrays.pieces import Sources, joined, pieces_of, row_bytes
 from ephyrus.service.arrays.stored import StoredArray
 from ephyrus.service.errors import ServiceError
 
@@ -29,7 +31,7 @@ __all__ = ["ArrayOpener", "OpenArray"]
 log = logging.getLogger(__name__)
 
 Channels = NDArray[np.intp] | None
-Gather = Callable[[NDArray[np.int64], int, Channels], NDArray[Any]]
+Gather = Callable[[NDArray[np.int64], Counts, Channels], NDArray[Any]]
 _MOST_OPEN = 256  # files of arrays and levels that are kept open
 
 
@@ -53,7 +55,7 @@ class OpenArray:
     read_scaled : callable or None
         As `read`, for physical values; None where there is nothing to scale.
     gather : callable or None
-        ``gather(starts, count, channels)`` reads `count` rows from each of many places.
+        ``gather(starts, counts, channels)`` reads short ranges of rows: see `Rows.gather`.
     channel_names : tuple of str
         Names along axis 1.
     levels : Levels or None
@@ -80,7 +82,7 @@ class OpenArray:
             self.shape[0],
             self.dtype,
             items,
-            None if gather is None else lambda starts, count: gather(starts, count, channels),
+            None if gather is None else lambda starts, counts: gather(starts, counts, channels),
         )
 
 
@@ -103,6 +105,7 @@ class ArrayOpener:
         self._store = store
         self._recordings = recordings
         self._most = most
+        self._sources = Sources(store)  # of pieces, which stay when rows are appended
         # an array that is let go is closed when nobody reads it any more: nothing is closed here
         self._open: OrderedDict[int, tuple[ArrayRow, Any, OpenArray]] = OrderedDict()
         self._lock = threading.Lock()
@@ -124,7 +127,8 @@ class ArrayOpener:
                 return known[2]
         array = self._stored(row) if recorded is None else _of_recording(recorded)
         if row.levels_key is not None:
-            array = replace(array, levels=self._levels(row, array))
+            kept = known[2].levels if known is not None and known[0] == row else None
+            array = replace(array, levels=kept or self._levels(row, array))
         with self._lock:
             self._open[row.datafile_id] = row, recorded, array
             while len(self._open) > self._most:
@@ -140,6 +144,7 @@ class ArrayOpener:
         """Let go of all arrays."""
         with self._lock:
             self._open.clear()
+        self._sources.clear()
 
     def _recorded(self, row: ArrayRow) -> RecordedArray:
         if self._recordings is None:
@@ -151,18 +156,28 @@ class ArrayOpener:
         return self._recordings.array(row.location)
 
     def _stored(self, row: ArrayRow) -> OpenArray:
+        source, offset = self._file(row)
+        dtype = np.dtype(row.dtype)
+        stored = StoredArray(source, offset, dtype, tuple(row.shape))
+        return OpenArray(dtype, stored.shape, stored.read, dtype, gather=stored.gather)
+
+    def _file(self, row: ArrayRow) -> tuple[ByteSource, int]:
+        """Open the file of an array; gives where the first row begins in it."""
         try:
-            source = self._store.source(row.location["key"])
+            if row.location["kind"] != "pieces":
+                return self._store.source(row.location["key"]), int(row.location["offset"])
+            pieces = pieces_of(row.location, row.shape[0])
+            for piece in pieces:  # now, and not when half of an answer has been sent
+                self._sources.get(piece.key)
+            name = f"datafile {row.datafile_id}"
+            return joined(self._sources, pieces, row_bytes(row), name=name), 0
         except FileNotFoundError as error:
-            log.error("the file of datafile %s is not in the store", row.datafile_id)  # noqa: TRY400
+            log.error("a file of datafile %s is not in the store", row.datafile_id)  # noqa: TRY400
             raise ServiceError(
                 "unavailable",
                 "The file of this array is missing; tell the administrator of the service.",
                 details={"datafile": row.datafile_id},
             ) from error
-        dtype = np.dtype(row.dtype)
-        stored = StoredArray(source, int(row.location["offset"]), dtype, tuple(row.shape))
-        return OpenArray(dtype, stored.shape, stored.read, dtype, gather=stored.gather)
 
     def _levels(self, row: ArrayRow, array: OpenArray) -> Levels | None:
         """Open levels; without them everything works, if slower."""
@@ -171,8 +186,10 @@ class ArrayOpener:
         except (EphyrusError, OSError) as error:
             log.warning("the levels of datafile %s are not used: %s", row.datafile_id, error)
             return None
-        facts = levels.length, levels.item_shape, levels.dtype
-        if facts != (array.shape[0], array.shape[1:], array.dtype.newbyteorder("<")):
+        facts = levels.item_shape, levels.dtype
+        # what was appended since they were built is read from the array itself
+        covered = min(int(row.location.get("covered", array.shape[0])), array.shape[0])
+        if levels.length != covered or facts != (array.shape[1:], array.dtype.newbyteorder("<")):
             log.warning("the levels of datafile %s are those of another array", row.datafile_id)
             return None
         return levels

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -22,17 +23,21 @@ from numpy.typing import NDArray
 
 from ephyrus.recording import Recording, SignalStream, TableStream
 from ephyrus.recording.clock import seconds
+from ephyrus.recording.rowsource import Counts, laid_out
+from ephyrus.recording.sampleplaces import sample_places_of
 from ephyrus.recording.scale import scaled, scaled_dtype
+from ephyrus.service.arrays.scaling import Scaling
 from ephyrus.service.errors import ServiceError
 
 __all__ = ["PIECE_BYTES", "RecordedArray", "encoded_labels", "recorded_array"]
 
 PIECE_BYTES = 4 * 2**20  # stored bytes that are read of a recording at a time
+GAP_BYTES = 64 * 2**10  # reading across so much costs less than asking a format once more
 SPAN_ITEMS = 2**18  # items of all units that are read at a time to find those of one
 READ_WHOLE = 2**14  # times that are read at once when one is looked up
 
 Channels = Sequence[int] | NDArray[np.intp] | slice | None
-Gather = Callable[[NDArray[np.int64], int, Channels], NDArray[Any]]
+Gather = Callable[[NDArray[np.int64], Counts, Channels], NDArray[Any]]
 Convert = Callable[[NDArray[Any], bool], NDArray[Any]]
 
 
@@ -57,8 +62,8 @@ class RecordedArray:
     row_bytes : int
         Bytes that are read of the file for one row.
     gather : callable or None
-        ``gather(starts, count, channels)`` reads `count` rows of stored numbers from each of many
-        places, shape (starts, count, ...), at less cost than one by one.
+        ``gather(starts, counts, channels)`` reads short ranges of rows of stored numbers, at less
+        cost than one by one: see `ephyrus.recording.rowsource.Rows`.
     """
 
     dtype: np.dtype[Any]
@@ -169,35 +174,6 @@ def recorded_array(recording: Recording, location: Mapping[str, Any]) -> Recorde
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Scaling:
-    """How stored numbers become physical ones; the usual case of one factor is kept ready."""
-
-    gain: NDArray[np.float64]
-    offset: NDArray[np.float64]
-    dtype: np.dtype[Any]
-    factor: Any  # the one factor of all channels, or None
-
-    @classmethod
-    def of(cls, gain: NDArray[np.float64], offset: NDArray[np.float64], dtype: Any) -> _Scaling:
-        is_one = gain.size > 0 and bool(np.all(gain == gain.flat[0])) and not np.any(offset)
-        return cls(gain, offset, dtype, dtype.type(gain.flat[0]) if is_one else None)
-
-    @property
-    def is_identity(self) -> bool:
-        return self.factor is not None and self.factor == 1
-
-    def into(self, raw: NDArray[Any], out: NDArray[Any], channels: Channels) -> None:
-        """Scale `raw` into `out`."""
-        if self.factor is not None and self.factor != 1:
-            np.multiply(raw, self.factor, out=out, dtype=self.dtype, casting="unsafe")
-        elif self.factor is not None:
-            np.copyto(out, raw, casting="unsafe")
-        else:
-            picked: Any = slice(None) if channels is None else channels
-            scaled(raw, self.gain[picked], self.offset[picked], dtype=self.dtype, out=out)
-
-
 def _signal(
     recording: Recording, stream: SignalStream, address: Mapping[str, Any]
 ) -> RecordedArray:
@@ -210,9 +186,10 @@ def _signal(
     picked: Any = slice(None) if positions is None else positions
     gain, offset = table.gain[picked], table.offset[picked]
     width = int(np.prod(stream.item_shape)) if positions is None else len(positions)
-    scaling = _Scaling.of(gain, offset, scaled_dtype(stream.dtype))
+    scaling = Scaling.of(gain, offset, scaled_dtype(stream.dtype))
     is_plain = width == 1 and not is_image
-    reader = _SignalRows(recording, stream, int(run["first"]), positions, scaling, is_plain)
+    place = address["run"], int(run["first"])
+    reader = _SignalRows(recording, stream, *place, positions, scaling, is_plain)
     count = int(run["count"])
     return RecordedArray(
         dtype=scaling.dtype,
@@ -233,21 +210,47 @@ class _SignalRows:
 
     recording: Recording
     stream: SignalStream
+    run: int
     first: int
     positions: NDArray[np.intp] | None
-    scaling: _Scaling
+    scaling: Scaling
     is_plain: bool
 
     def gather(
-        self, starts: NDArray[np.int64], count: int, channels: Channels = None
+        self, starts: NDArray[np.int64], counts: Counts, channels: Channels = None
     ) -> NDArray[Any]:
-        """Read a few rows of stored numbers from each of many places."""
+        """Read short ranges of rows of stored numbers."""
         positions, width = self._chosen(channels)
-        out = np.empty((len(starts), count, width), self.stream.dtype.newbyteorder("="))
+        dtype = self.stream.dtype.newbyteorder("=")
+        # asked for anew each time: what is found holds a file open
+        places = sample_places_of(self.recording, self.stream, self.run)
+        if places is not None:
+            rows = places.gather(starts, counts, positions)
+            out = rows[..., :width].astype(dtype, copy=False)
+        else:
+            out = self._one_by_one(starts, counts, positions, np.empty((0, width), dtype))
+        return out[..., 0] if self.is_plain else out
+
+    def _one_by_one(
+        self,
+        starts: NDArray[np.int64],
+        counts: Counts,
+        positions: NDArray[np.intp] | None,
+        nothing: NDArray[Any],
+    ) -> NDArray[Any]:
+        """Read short ranges of rows through the format, ranges near each other in one go."""
         read, reading = self.recording.module.read_signal, self.recording.reading
-        for place, start in enumerate((starts + self.first).tolist()):
-            out[place] = read(reading, self.stream, start, start + count, positions)
-        return out[:, :, 0] if self.is_plain else out
+        first, lengths = starts + self.first, np.broadcast_to(counts, starts.shape)
+        out = np.empty((int(lengths.sum()), nothing.shape[1]), nothing.dtype)
+        at = 0
+        for a, b in _near(first, first + lengths, self.stream.item_bytes):
+            begin, end = int(first[a]), int((first[a:b] + lengths[a:b]).max())
+            rows = laid_out(first[a:b] - begin, lengths[a:b])
+            if len(rows):
+                values = read(reading, self.stream, begin, end, positions)
+                out[at : at + len(rows)] = values[rows]
+                at += len(rows)
+        return out if isinstance(counts, np.ndarray) else out.reshape(-1, counts, out.shape[1])
 
     def _chosen(self, channels: Channels) -> tuple[NDArray[np.intp] | None, int]:
         """Give the positions of channels in the stream, and how many they are."""
@@ -299,6 +302,20 @@ class _SignalRows:
             else:
                 np.copyto(target, raw)
         return out
+
+
+def _near(
+    starts: NDArray[np.int64], stops: NDArray[np.int64], item_bytes: int
+) -> Iterator[tuple[int, int]]:
+    """Join ranges, whose starts do not decrease, where little lies between them."""
+    far = np.flatnonzero((starts[1:] - stops[:-1]) * item_bytes > GAP_BYTES) + 1
+    most = max(1, PIECE_BYTES // item_bytes)
+    for a, b in pairwise([0, *far.tolist(), len(starts)]):
+        at = a
+        while at < b:
+            end = int(np.searchsorted(stops[at:b], starts[at] + most, "right"))
+            yield at, at + max(1, end)
+            at += max(1, end)
 
 
 def _steps(start: int, stop: int, rows: int) -> Iterator[tuple[int, int]]:
@@ -467,7 +484,7 @@ def _waveforms(recording: Recording, table: TableStream, address: Any) -> Record
 
 
 def _factors(gain: NDArray[Any], offset: NDArray[Any], dtype: Any) -> dict[str, Any]:
-    if _Scaling.of(gain, offset, dtype).is_identity:
+    if Scaling.of(gain, offset, dtype).is_identity:
         return {}
     return {"gain": gain, "offset": offset}
 

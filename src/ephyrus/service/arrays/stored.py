@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ephyrus.recording.files import ByteSource
+from ephyrus.recording.rowsource import Counts
+from ephyrus.recording.sampleplaces import EvenRows, taken
 
 __all__ = ["StoredArray"]
 
@@ -42,6 +44,7 @@ class StoredArray:
         self.shape = shape
         self._width = int(np.prod(shape[1:], dtype=np.int64))
         self._row_bytes = self._width * dtype.itemsize
+        self._rows = EvenRows(source, offset, dtype, self._width)
 
     def read(self, start: int, stop: int, channels: Channels = None) -> NDArray[Any]:
         """Read rows [start, stop), or some channels (axis 1) of them; C-contiguous."""
@@ -52,13 +55,13 @@ class StoredArray:
         return values.reshape(stop - start, *self.shape[1:])
 
     def gather(
-        self, starts: NDArray[np.int64], count: int, channels: Channels = None
+        self, starts: NDArray[np.int64], counts: Counts, channels: Channels = None
     ) -> NDArray[Any]:
-        """Read `count` rows from each of the starts, which do not decrease."""
-        offsets = self._offset + starts * self._row_bytes
-        data = self._source.gather(offsets, count * self._row_bytes)
-        values = data.view(self.dtype).reshape(len(starts), count, *self.shape[1:])
-        return values if channels is None else values.take(channels, 2)
+        """Read short ranges of rows, whose starts do not decrease: see `Rows.gather`."""
+        values = self._rows.gather(starts, counts)
+        lead = values.shape[:-1]
+        values = values.reshape(*lead, *self.shape[1:])
+        return values if channels is None else taken(values, channels, len(lead))
 
     def _read_channels(self, start: int, stop: int, channels: NDArray[np.intp]) -> NDArray[Any]:
         """Read rows piece by piece, and keep some channels of each."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 from ephyrus.service.catalog import rights, sharing, tree
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.catalog.query import ListQuery
+from ephyrus.service.catalog.selected import resolved
 from ephyrus.service.catalog.storing import close_versions, record
 from ephyrus.service.catalog.writing import check_guid, editable_ids
 from ephyrus.service.db.engine import moment
@@ -109,7 +110,7 @@ def delete_many(
     ServiceError
         ``wrong_params``: there is no filter. Else as for :func:`delete`.
     """
-    if not query.selects:
+    if not resolved(connection, principal, kind, query).selects:
         raise ServiceError(
             "wrong_params",
             "A list is deleted only with a filter that says which objects go.",

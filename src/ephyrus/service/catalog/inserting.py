@@ -23,11 +23,11 @@ from ephyrus.service.catalog.storing import (
     quantity_columns,
 )
 from ephyrus.service.catalog.values import LONGEST_NAME
-from ephyrus.service.db.engine import moment
+from ephyrus.service.db.engine import has_turn, moment
 from ephyrus.service.db.schema import ACTIVE, ARRAYS, TABLES, TAGGINGS
 from ephyrus.service.types import TYPES, ObjectType
 
-__all__ = ["Existing", "NewObject", "insert_tree", "type_order"]
+__all__ = ["MANY", "Existing", "NewObject", "insert_tree", "tell_planner", "type_order"]
 
 MANY = 1000  # objects of a type
 
@@ -171,17 +171,18 @@ def insert_tree(
                 numbers = [work.ids[each.key] for each in by_type[kind]]
                 sharing.inherit(connection, shares_of, kind, numbers)
     _insert_tags(work, by_type)
-    _tell_planner(connection, [kind for kind, found in by_type.items() if len(found) >= MANY])
+    tell_planner(connection, [kind for kind, found in by_type.items() if len(found) >= MANY])
     return work.ids
 
 
-def _tell_planner(connection: Connection, kinds: Sequence[str]) -> None:
+def tell_planner(connection: Connection, kinds: Sequence[str]) -> None:
     """Let PostgreSQL count anew where much has come.
 
     It does so by itself after a minute; until then it would plan lists as if the tables were empty,
-    which makes them several times slower. SQLite plans without counting.
+    which makes them several times slower. SQLite plans without counting. Counting is for one at a
+    time: whoever has not had his turn would make others wait, and wait for them.
     """
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql" and has_turn(connection):
         for kind in kinds:
             name = connection.dialect.identifier_preparer.format_table(TABLES[kind])
             connection.execute(text(f"ANALYZE {name}"))

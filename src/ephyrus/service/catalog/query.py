@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ LONGEST_CURSOR = 8000
 DEFAULT_RESULTS = 100
 _MOST_OFFSET = 2**62
 _MOST_FILTERS = 100
+_MOST_SELECTIONS = 5
 
 OTHER_PARAMETERS: frozenset[str] = OBJECT_NAMES | {
     "q",
@@ -67,6 +68,8 @@ class ListQuery:
         See there.
     count : bool
         The size of the selection is wanted.
+    selections : tuple of str
+        Ids of saved selections; only what is in all of them is wanted.
     """
 
     filters: tuple[tuple[str, str], ...] = ()
@@ -79,11 +82,28 @@ class ListQuery:
     groups_of: int | None = None
     spacing: int = 0
     count: bool = False
+    selections: tuple[str, ...] = ()
 
     @property
     def selects(self) -> bool:
-        """Something narrows the selection."""
+        """Something narrows the selection; what was saved must have been put in before."""
         return bool(self.filters or self.search.strip())
+
+    def within(self, saved: ListQuery) -> ListQuery:
+        """Select only what another query selects too; its order holds where there is none.
+
+        Raises
+        ------
+        ServiceError
+            ``wrong_params``: there are too many filters.
+        """
+        _check_count(len(self.filters) + len(saved.filters))
+        return replace(
+            self,
+            filters=(*saved.filters, *self.filters),
+            search=f"{saved.search} {self.search}".strip(),
+            order_by=self.order_by or saved.order_by,
+        )
 
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, str]]) -> ListQuery:
@@ -106,6 +126,7 @@ class ListQuery:
         """
         values: dict[str, Any] = {}
         collected = _Collected()
+        selections: list[str] = []
         for key, text in pairs:
             _check_text(key, text)
             name = _SYNONYMS.get(key, key)
@@ -113,11 +134,15 @@ class ListQuery:
                 if name in values:
                     raise _wrong(key, "is given twice")
                 values[name] = _READ[name](key, text)
+            elif key == "selection":
+                selections.append(text)
             elif key not in OTHER_PARAMETERS:
                 collected.add(key, text)
         if "cursor" in values and values.get("offset"):
             raise _wrong("offset", "cannot be combined with cursor")
-        return cls(filters=collected.filters(), **values)
+        if len(selections) > _MOST_SELECTIONS:
+            raise _wrong("selection", f"is given more than {_MOST_SELECTIONS} times")
+        return cls(filters=collected.filters(), selections=tuple(selections), **values)
 
 
 @dataclass(slots=True)
@@ -133,13 +158,18 @@ class _Collected:
             self.lists[key].append(text)
         else:
             self.order.append((key, text))
-        if len(self.order) + sum(map(len, self.lists.values())) > _MOST_FILTERS:
-            raise ServiceError("wrong_params", f"There are more than {_MOST_FILTERS} filters.")
+        _check_count(len(self.order) + sum(map(len, self.lists.values())))
 
     def filters(self) -> tuple[tuple[str, str], ...]:
         """Give all filters."""
         lists = ((key, _joined(texts)) for key, texts in self.lists.items())
         return (*self.order, *lists)
+
+
+def _check_count(filters: int) -> None:
+    """Refuse too many filters."""
+    if filters > _MOST_FILTERS:
+        raise ServiceError("wrong_params", f"There are more than {_MOST_FILTERS} filters.")
 
 
 def _is_list(key: str) -> bool:

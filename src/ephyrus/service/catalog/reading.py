@@ -12,6 +12,7 @@ from sqlalchemy import select as sql_select
 
 from ephyrus.service.catalog import rights
 from ephyrus.service.catalog.driving import Drive
+from ephyrus.service.catalog.growth import lengths_at
 from ephyrus.service.catalog.limits import (
     MOST_IN_TREE,
     MOST_TEXT,
@@ -23,6 +24,7 @@ from ephyrus.service.catalog.loading import chunks, records_of, statement
 from ephyrus.service.catalog.ordering import Key, behind, cursor, ordering
 from ephyrus.service.catalog.query import ListQuery
 from ephyrus.service.catalog.records import FULL, ArrayRow, Detail, Page, Record
+from ephyrus.service.catalog.selected import opened
 from ephyrus.service.catalog.selecting import conditions
 from ephyrus.service.catalog.snapshots import Rows, Snapshot
 from ephyrus.service.db.functions import among
@@ -175,6 +177,14 @@ def select(
     ServiceError
         ``wrong_params``: a filter or an order is not understood.
     """
+    with opened(connection, principal, kind, query) as resolved:
+        return _select(connection, principal, kind, resolved, detail)
+
+
+def _select(
+    connection: Connection, principal: Principal, kind: str, query: ListQuery, detail: Detail
+) -> Page:
+    """Read a part of a list, without saved selections."""
     snapshot = Snapshot.of(connection, principal, query.at_time)
     rows = snapshot.rows(kind)
     keys = ordering(snapshot, rows, query.order_by)
@@ -304,7 +314,8 @@ def select_ids(
     """
     snapshot = Snapshot.of(connection, principal, query.at_time)
     rows = snapshot.rows(kind)
-    where = conditions(connection, snapshot, rows, query, Drive(connection, rows))
+    with opened(connection, principal, kind, query) as resolved:
+        where = conditions(connection, snapshot, rows, resolved, Drive(connection, rows))
     chosen = sql_select(rows.column("id")).where(*where).order_by(rows.column("id"))
     found = list(connection.execute(chosen.limit(most + 1)).scalars())
     if len(found) > most:
@@ -359,13 +370,17 @@ def array_fields() -> list[tuple[str, str]]:
     return [(kind.name, array.name) for kind in TYPES.values() for array in kind.arrays]
 
 
-def array_of(connection: Connection, datafile_id: int) -> ArrayRow | None:
-    """Tell what the array of a datafile is; None: it has none."""
-    return arrays_of(connection, [datafile_id]).get(datafile_id)
+def array_of(
+    connection: Connection, datafile_id: int, *, at_time: datetime | None = None
+) -> ArrayRow | None:
+    """Tell what the array of a datafile is, or was at a time; None: it has none."""
+    return arrays_of(connection, [datafile_id], at_time=at_time).get(datafile_id)
 
 
-def arrays_of(connection: Connection, datafile_ids: Iterable[int]) -> dict[int, ArrayRow]:
-    """Tell what the arrays of datafiles are, those that have one."""
+def arrays_of(
+    connection: Connection, datafile_ids: Iterable[int], *, at_time: datetime | None = None
+) -> dict[int, ArrayRow]:
+    """Tell what the arrays of datafiles are, or were at a time, those that have one."""
     columns = (
         ARRAYS.c.datafile_id,
         ARRAYS.c.dtype,
@@ -379,4 +394,10 @@ def arrays_of(connection: Connection, datafile_ids: Iterable[int]) -> dict[int, 
         query = sql_select(*columns).where(ARRAYS.c.datafile_id.in_(ids))
         for number, dtype, shape, is_sorted, location, levels in connection.execute(query):
             result[number] = ArrayRow(number, dtype, tuple(shape), is_sorted, location, levels)
+    if at_time is not None:  # arrays that grew since were shorter: the same rows from the first on
+        for number, length in lengths_at(connection, list(result), at_time).items():
+            row = result[number]
+            if length != row.shape[0]:
+                shape = (length, *row.shape[1:])
+                result[number] = replace(row, shape=shape, levels_key=None)
     return result

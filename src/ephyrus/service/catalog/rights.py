@@ -19,7 +19,7 @@ from ephyrus.service.accounts.tables import GROUP, USER
 from ephyrus.service.catalog import sharing, tree
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.catalog.snapshots import Snapshot, field_parent
-from ephyrus.service.db.schema import SHARES, TABLES
+from ephyrus.service.db.schema import HELD, SHARES, TABLES
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.principals import Principal
 from ephyrus.service.types import TYPES
@@ -87,8 +87,11 @@ def levels(
 
 def _holders(connection: Connection, kind: str, ids: list[int]) -> dict[str, dict[int, int]]:
     """Find the objects whose rights hold, by type: id of the object to id of the holder."""
+    table = HELD[kind]
+    if kind not in TYPES:
+        found = connection.execute(select(table.c.id).where(table.c.id.in_(ids))).scalars()
+        return {kind: {number: number for number in found}}
     each = TYPES[kind]
-    table = TABLES[kind]
     holder_kind, column = kind, table.c.id
     source: FromClause = table
     joined: FromClause = table
@@ -105,7 +108,7 @@ def _own_levels(
     connection: Connection, principal: Principal, kind: str, ids: set[int]
 ) -> dict[int, int]:
     """Tell what a principal may do with objects that have rights of their own."""
-    table = TABLES[kind]
+    table = HELD[kind]
     if principal.is_admin:
         return dict.fromkeys(ids, OWN)
     snapshot = Snapshot.of(connection, principal)

@@ -145,10 +145,16 @@ def _top(path: Path, rows: Rows, rest: tuple[str, ...], text: str) -> Condition:
     return and_(or_(column.is_(None), ~column.in_(seen)), mine if text == "owned" else ~mine)
 
 
+def _selection(path: Path, rows: Rows, rest: tuple[str, ...], text: str) -> Condition:
+    """Refuse what looks like a saved selection: one is put into the query, and is no filter."""
+    raise refused(path.key, "has a prefix or lookup; write selection=<id of a saved selection>")
+
+
 _SPECIAL: Mapping[str, Callable[[Path, Rows, tuple[str, ...], str], Condition]] = {
     "owner": _owner,
     "visibility": _visibility,
     "created_min": _created("gte"),
     "created_max": _created("lte"),
     "top": _top,
+    "selection": _selection,
 }

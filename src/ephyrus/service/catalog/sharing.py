@@ -14,7 +14,7 @@ from ephyrus.service.accounts.tables import GROUP
 from ephyrus.service.catalog.limits import check_product, few
 from ephyrus.service.catalog.loading import chunks
 from ephyrus.service.catalog.storing import insert_rows
-from ephyrus.service.db.schema import DELETED, SHARES, TABLES
+from ephyrus.service.db.schema import DELETED, HELD, SHARES, TABLES
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.principals import Principal
 from ephyrus.service.types import TYPES
@@ -142,7 +142,7 @@ def apply(connection: Connection, kind: str, ids: Collection[int], wanted: Wante
         check_product(_FIELDS[column], len(ids), len(levels))
     for part in chunks(ids):
         if wanted.safety_level is not None:
-            table = TABLES[kind]
+            table = HELD[kind]
             connection.execute(
                 update(table).where(table.c.id.in_(part)).values(safety_level=wanted.safety_level)
             )

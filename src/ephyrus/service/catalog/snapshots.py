@@ -25,7 +25,7 @@ from ephyrus.service.db.schema import DELETED, LINKS, SHARES, TABLES, TAGGINGS, 
 from ephyrus.service.principals import Principal
 from ephyrus.service.types import TYPES, ObjectType, Parent
 
-__all__ = ["Rows", "Snapshot", "field_parent", "id_style"]
+__all__ = ["Rows", "Snapshot", "field_parent", "id_style", "readable"]
 
 Condition = ColumnElement[bool]
 
@@ -162,7 +162,7 @@ class Snapshot:
 
     def _readable(self, table: FromClause, kind: ObjectType) -> Condition:
         """Give the condition that an object with rights of its own may be read."""
-        return _readable(self.principal, self.anonymous_read, table, kind.name)
+        return readable(self.principal, self.anonymous_read, table, kind.name)
 
     def _dated(self, table: Table) -> tuple[FromClause, Condition]:
         """Give a table of relations and what rows of it hold at the time."""
@@ -189,10 +189,8 @@ def _shared(principal: Principal, table: FromClause, kind: str, level: int) -> C
 
 
 @lru_cache(maxsize=1024)  # it is part of every statement, and the same for all of somebody's
-def _readable(
-    principal: Principal, anonymous_read: bool, table: FromClause, kind: str
-) -> Condition:
-    """Make the condition that somebody may read an object with rights of its own."""
+def readable(principal: Principal, anonymous_read: bool, table: FromClause, kind: str) -> Condition:
+    """Make the condition that somebody may read what has rights of its own (``schema.HELD``)."""
     shared = _shared(principal, table, kind, 1)
     if principal.is_anonymous:
         public = table.c.safety_level == 1 if anonymous_read else false()

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Table,
     Text,
+    and_,
     bindparam,
     func,
     insert,
@@ -175,12 +176,23 @@ def open_versions(
 
 
 def close_versions(connection: Connection, kind: str, ids: Iterable[int]) -> None:
-    """End the versions that hold."""
-    versions = VERSIONS[kind]
+    """End the versions that hold: of each object the last one, found however many it has."""
+    table, versions = TABLES[kind], VERSIONS[kind]
+    other = versions.alias()
+    last = select(func.max(other.c.starts_at)).where(other.c.id == table.c.id).correlate(table)
+    joined = table.join(
+        versions,
+        and_(versions.c.id == table.c.id, versions.c.starts_at == last.scalar_subquery()),
+    )
     for part in chunks(ids):
+        holding = (
+            select(versions.c.version_id)
+            .select_from(joined)
+            .where(table.c.id.in_(part), versions.c.ends_at.is_(None))
+        )
         connection.execute(
             update(versions)
-            .where(versions.c.id.in_(part), versions.c.ends_at.is_(None))
+            .where(versions.c.version_id.in_(holding))
             .values(ends_at=moment(connection))
         )
 

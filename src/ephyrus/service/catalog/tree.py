@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -42,19 +42,14 @@ def descendants(
     ServiceError
         ``too_large``: there are more than ``MOST_IN_TREE``.
     """
-    found: Ids = defaultdict(set)
-    frontier: Mapping[str, set[int]] = roots
-    while frontier:
-        for kind, ids in frontier.items():
-            found[kind] |= ids
-        check_tree(sum(map(len, found.values())), MOST_IN_TREE)
-        following: Ids = defaultdict(set)
+
+    def following(frontier: Ids, found: Ids) -> Iterator[tuple[str, set[int]]]:
         for kind, ids in frontier.items():
             for child, parent in TYPES[kind].children:
                 if not category or child.category == category:
-                    following[child.name] |= set(_below(connection, child, parent, ids))
-        frontier = _new(following, found)
-    return dict(found)
+                    yield child.name, set(_below(connection, child, parent, ids))
+
+    return _walked(roots, following)
 
 
 def owned(connection: Connection, roots: Mapping[str, set[int]]) -> Ids:
@@ -68,13 +63,8 @@ def owned(connection: Connection, roots: Mapping[str, set[int]]) -> Ids:
     ServiceError
         ``too_large``: there are more than ``MOST_IN_TREE``.
     """
-    found: Ids = defaultdict(set)
-    frontier: Mapping[str, set[int]] = roots
-    while frontier:
-        for kind, ids in frontier.items():
-            found[kind] |= ids
-        check_tree(sum(map(len, found.values())), MOST_IN_TREE)
-        following: Ids = defaultdict(set)
+
+    def following(frontier: Ids, found: Ids) -> Iterator[tuple[str, set[int]]]:
         for kind in list(found):
             ids = found[kind] if _is_shared(kind) else frontier.get(kind, set())
             for child, parent in TYPES[kind].children if ids else ():
@@ -83,8 +73,26 @@ def owned(connection: Connection, roots: Mapping[str, set[int]]) -> Ids:
                 below = set(_below(connection, child, parent, ids)) - found[child.name]
                 if below and any(each.many for each in child.parents):
                     below -= _held(connection, child, below, found)
-                following[child.name] |= below
-        frontier = _new(following, found)
+                yield child.name, below
+
+    return _walked(roots, following)
+
+
+def _walked(
+    roots: Mapping[str, set[int]],
+    following: Callable[[Ids, Ids], Iterator[tuple[str, set[int]]]],
+) -> Ids:
+    """Go down level by level: from those found last, and all found, to those below."""
+    found: Ids = defaultdict(set)
+    frontier: Ids = dict(roots)
+    while frontier:
+        for kind, ids in frontier.items():
+            found[kind] |= ids
+        check_tree(sum(map(len, found.values())), MOST_IN_TREE)
+        below: Ids = defaultdict(set)
+        for kind, ids in following(frontier, found):
+            below[kind] |= ids
+        frontier = _new(below, found)
     return dict(found)
 
 

@@ -37,7 +37,18 @@ from ephyrus.service.errors import ServiceError
 from ephyrus.service.principals import Principal
 from ephyrus.service.types import TYPES, ObjectType
 
-__all__ = ["Written", "bulk_update", "create", "flatten", "log_operation", "set_facts", "update"]
+__all__ = [
+    "Written",
+    "bulk_update",
+    "create",
+    "first_parent",
+    "flatten",
+    "log_operation",
+    "new_row",
+    "set_facts",
+    "update",
+    "writer",
+]
 
 PRIVATE = 3
 _FREE = {"section", "metadata"}  # what can be changed of an object of a served recording
@@ -92,7 +103,7 @@ def create(
     ServiceError
         The body is wrong (400), a parent may not be edited (403), or nobody is logged in (401).
     """
-    user = _user(principal)
+    user = writer(principal)
     if kind == "section" and isinstance(document, Mapping) and "source_template" in document:
         return copying.copy_section(connection, principal, document)
     each = TYPES[kind]
@@ -114,24 +125,9 @@ def insert_object(
     facts: Mapping[str, Any],
 ) -> int:
     """Store a new object whose references were checked; give its id."""
-    now = moment(connection)
     (number,) = allocate(connection, kind.name, 1)
-    row = {
-        **empty_row(kind),
-        "id": number,
-        "owner_id": user,
-        "safety_level": PRIVATE,
-        "current_state": ACTIVE,
-        "date_created": now,
-        "last_modified": now,
-        **facts,
-    }
-    for attribute in kind.attributes:
-        if attribute.default is not None:
-            row[attribute.name] = attribute.default
-    for columns in change.columns.values():
-        row |= columns
-    source = _first_parent(kind, change)
+    row = {**new_row(connection, kind, change, user), "id": number, **facts}
+    source = first_parent(kind, change)
     if source is not None:
         row["safety_level"] = _safety_of(connection, *source)
     check_aligned(connection, kind, [row])
@@ -146,14 +142,39 @@ def insert_object(
     return number
 
 
-def _user(principal: Principal) -> int:
-    """Give the user who writes."""
+def new_row(connection: Connection, kind: ObjectType, change: Change, user: int) -> dict[str, Any]:
+    """Make the row of a new private object, which has no id and no guid yet."""
+    now = moment(connection)
+    row = {
+        **empty_row(kind),
+        "owner_id": user,
+        "safety_level": PRIVATE,
+        "current_state": ACTIVE,
+        "date_created": now,
+        "last_modified": now,
+    }
+    for attribute in kind.attributes:
+        if attribute.default is not None:
+            row[attribute.name] = attribute.default
+    for columns in change.columns.values():
+        row |= columns
+    return row
+
+
+def writer(principal: Principal) -> int:
+    """Give the user who writes.
+
+    Raises
+    ------
+    ServiceError
+        Nobody is logged in.
+    """
     if principal.user_id is None:
         raise rights.refuse(principal, "Only users can write.")
     return principal.user_id
 
 
-def _first_parent(kind: ObjectType, change: Change) -> tuple[str, int] | None:
+def first_parent(kind: ObjectType, change: Change) -> tuple[str, int] | None:
     """Find the parent whose rights a new object gets."""
     for parent in kind.parents:
         number = change.parents.get(parent.name)
@@ -282,7 +303,7 @@ def bulk_update(
     -----
     Rows are read and written a few hundred at a time, all in the one transaction.
     """
-    _user(principal)
+    writer(principal)
     change = read_change(TYPES[kind], document, is_new=False, style=id_style(connection))
     ids = editable_ids(connection, principal, kind, query, skip=skip, most=MOST_CHANGED)
     check_references(connection, principal, TYPES[kind], change, ids)

@@ -17,7 +17,7 @@ from ephyrus.service.errors import ServiceError
 
 if TYPE_CHECKING:
     from psycopg import Connection
-    from psycopg.pq.abc import PGconn
+    from psycopg.pq.abc import PGconn, PGresult
     from sqlalchemy import Engine
 
 __all__ = ["NO_ANSWER", "LoopWatch"]
@@ -54,14 +54,17 @@ class LoopWatch:
         self._seconds = seconds
         self._thread = thread
         self._loop = asyncio.get_running_loop()
-        self._failure: type[Exception] = engine.dialect.loaded_dbapi.Error
+        driver = engine.dialect.loaded_dbapi
+        self._failure: type[Exception] = driver.Error
+        self._is_fine = driver.pq.ExecStatus.COMMAND_OK
         self._connection: Connection[Any] | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._socket = -1
         self._is_new = False  # the connection has not answered yet
         self._waiting: list[asyncio.Future[int]] = []  # for the next question
         self._asked: list[asyncio.Future[int]] = []  # for the one that is under way
-        self._answer: int | None = None
+        self._is_told = False  # the server knows the question
+        self._result: PGresult | None = None
         self._limit: asyncio.TimerHandle | None = None
 
     async def counter(self) -> int:
@@ -72,10 +75,13 @@ class LoopWatch:
         ServiceError
             ``unavailable``: the server cannot be reached, or does not answer in time.
         """
-        mine: asyncio.Future[int] = self._loop.create_future()
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._move(loop)
+        mine: asyncio.Future[int] = loop.create_future()
         self._waiting.append(mine)
         if self._limit is None:
-            self._limit = self._loop.call_later(self._seconds, self._give_up)
+            self._limit = loop.call_later(self._seconds, self._give_up)
         if not self._asked:
             self._ask()
         return await mine
@@ -88,7 +94,7 @@ class LoopWatch:
 
     def _ask(self) -> None:
         """Send the question for all who wait."""
-        if self._connecting is not None:
+        if self._connecting is not None or (self._connection is not None and not self._is_told):
             return
         if self._connection is None:
             self._connecting = self._loop.create_task(self._connect())
@@ -108,19 +114,28 @@ class LoopWatch:
                 if result is None:
                     self._finish()
                     return
-                value = result.get_value(0, 0) if result.ntuples else None  # None: a refusal
-                self._answer = None if value is None else int.from_bytes(value, "big")
+                self._result = result
         except self._failure:
             self._lose()
 
     def _finish(self) -> None:
-        """Tell the answer to those who asked, and ask for those who came meanwhile."""
-        answer, self._answer = self._answer, None
-        if answer is None:  # a refusal, or something was said while nobody asked
+        """Tell the answer to those who asked, and ask for those who came meanwhile.
+
+        The first answer of a connection is that the server has understood the question.
+        """
+        result, self._result = self._result, None
+        if result is not None and not self._is_told and result.status == self._is_fine:
+            self._is_told = True
+            if self._waiting:
+                self._ask()
+            return
+        value = result.get_value(0, 0) if result is not None and result.ntuples else None
+        if value is None:  # a refusal, or something was said while nobody asked
             self._lose()
             return
         self._is_new = False
         asked, self._asked = self._asked, []
+        answer = int.from_bytes(value, "big")
         for each in asked:
             if not each.done():
                 each.set_result(answer)
@@ -157,11 +172,20 @@ class LoopWatch:
             self._limit = None
 
     def _drop(self) -> None:
-        connection, self._connection, self._answer = self._connection, None, None
+        connection, self._connection, self._result = self._connection, None, None
         if connection is not None:
             self._loop.remove_reader(self._socket)
             os.close(self._socket)
             connection.close()
+
+    def _move(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin anew in another event loop, since the one before has ended."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            os.close(self._socket)
+            connection.close()
+        self._loop, self._connecting, self._limit, self._result = loop, None, None, None
+        self._asked, self._waiting = [], []
 
     async def _connect(self) -> None:
         """Make a connection, and ask for those who wait."""
@@ -172,17 +196,18 @@ class LoopWatch:
             self._give_up()
             return
         self._connecting = None
-        self._connection, self._is_new = connection, True
+        self._connection, self._is_new, self._is_told = connection, True, False
         # a copy, since the driver closes its own when the connection is lost
         self._socket = os.dup(connection.pgconn.socket)
         self._loop.add_reader(self._socket, self._readable, connection.pgconn)
-        if self._waiting:
-            self._ask()
+        try:
+            connection.pgconn.send_prepare(_NAME, COUNTER.encode("ascii"))
+        except self._failure:
+            self._lose()
 
     def _made(self) -> Connection[Any]:
-        """Make a connection that knows the question."""
+        """Make a connection that does not wait."""
         connection: Connection[Any] = detached(self._engine)
         connection.autocommit = True
-        connection.pgconn.prepare(_NAME, COUNTER.encode("ascii"))
         connection.pgconn.nonblocking = 1
         return connection

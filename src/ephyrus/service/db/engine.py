@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from ephyrus._shared.extras import optional_module
 from ephyrus.service.db import sqlite
 from ephyrus.service.db.asking import NO_ANSWER, LoopWatch, Thread
 from ephyrus.service.db.schema import CHANGE
@@ -21,12 +20,14 @@ from ephyrus.service.db.watching import PostgresWatch, SqliteWatch
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.settings import Settings
 
-__all__ = ["Database", "moment"]
+if TYPE_CHECKING:
+    from ephyrus.service.db.pulse import Pulse
+
+__all__ = ["Database", "has_turn", "moment", "take_turn"]
 
 _EPOCH = datetime(1970, 1, 1)
 _MOMENT = "ephyrus_moment"
-_USED = "ephyrus_used"
-_IDLE_SECONDS = 0.2
+_LATE = "ephyrus_late"
 
 
 class Database:
@@ -55,18 +56,21 @@ class Database:
         self.settings = settings
         url = make_url(settings.database_url)
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        if not self.is_sqlite and url.get_backend_name() != "postgresql":
-            raise ValueError(
-                f"database {url.render_as_string()!r} is neither SQLite nor PostgreSQL; give an "
-                "address that begins with postgresql+psycopg:// or leave it empty"
-            )
         options = {"anonymous_read": settings.anonymous_read, "id_style": settings.id_style}
+        self._pulse: Pulse | None = None
         if self.is_sqlite:
             if url.database:
-                Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                file = Path(url.database)
+                file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if not file.exists():
+                    file.touch(mode=0o600)  # the folder may be one that others can read
             self.engine = _sqlite_engine(url, settings).execution_options(**options)
         else:
-            self.engine = _postgres_engine(url, settings).execution_options(**options)
+            optional_module("psycopg", "postgresql", "A PostgreSQL database")
+            from ephyrus.service.db import postgres  # with the driver, which SQLite does without
+
+            engine, self._pulse = postgres.make_engine(url, settings)
+            self.engine = engine.execution_options(**options)
         self._readers = self.engine
         if not self.is_sqlite:
             self._readers = self.engine.execution_options(
@@ -90,7 +94,7 @@ class Database:
             ``unavailable``: the database does not answer, or a query takes longer than
             ``query_seconds``.
         """
-        with _failures(), self._readers.connect() as connection:
+        with self._failures(), self._readers.connect() as connection:
             if self.is_sqlite:
                 with sqlite.time_limit(connection, self.settings.query_seconds):
                     yield connection
@@ -98,7 +102,7 @@ class Database:
                 yield connection
 
     @contextmanager
-    def writing(self, *, quiet: bool = False) -> Iterator[Connection]:
+    def writing(self, *, quiet: bool = False, late: bool = False) -> Iterator[Connection]:
         """Give a connection for one transaction, which is kept if the block ends well.
 
         Parameters
@@ -107,6 +111,10 @@ class Database:
             What is written concerns nobody who keeps what he has read (a heartbeat, the time of
             last use): the counter of changes stays, and on PostgreSQL other writers are not
             waited for.
+        late : bool
+            On PostgreSQL, others who write are kept waiting from `take_turn` on only. What is
+            written before must concern nobody else, such as new rows that no other row refers to;
+            `moment` is not in order until then.
 
         Yields
         ------
@@ -118,13 +126,18 @@ class Database:
         ServiceError
             ``unavailable``: the database does not answer, or others write for too long.
         """
-        with _failures(), self.engine.connect() as plain:
+        with self._failures(), self.engine.connect() as plain:
             connection = plain.execution_options(ephyrus_write=True)
             with connection.begin():
+                is_late = late and not self.is_sqlite  # which has one writer anyway
                 connection.info.pop(_MOMENT, None)
-                if not quiet:
+                connection.info[_LATE] = is_late
+                if is_late:
+                    connection.info[_MOMENT] = datetime.now(UTC).replace(tzinfo=None)
+                elif not quiet:
                     connection.info[_MOMENT] = _advance(connection)
                 yield connection
+                take_turn(connection)
 
     def changes(self) -> int:
         """Give a number that grows with every transaction that is not quiet, of any process.
@@ -138,7 +151,7 @@ class Database:
         -----
         A few microseconds on SQLite, one tiny query on PostgreSQL. Thread-safe.
         """
-        try:  # not _failures(): every request asks
+        try:  # not self._failures(): every request asks
             with self._watch_lock:
                 if self._watch is None:
                     kind = SqliteWatch if self.is_sqlite else PostgresWatch
@@ -168,8 +181,18 @@ class Database:
         """
         from ephyrus.service.db.upgrading import upgrade  # alembic is slow to import
 
-        with _failures():
+        with self._failures():
             upgrade(self)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turn what the database refuses for now into an answer."""
+        if self._pulse is not None:
+            self._pulse.require()
+        try:
+            yield
+        except (OperationalError, InterfaceError) as error:
+            raise _unavailable(error) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -198,6 +221,31 @@ def moment(connection: Connection) -> datetime:
     return found if found is not None else datetime.now(UTC).replace(tzinfo=None)
 
 
+def has_turn(connection: Connection) -> bool:
+    """Tell whether a writing transaction is not one that takes its turn later."""
+    return not connection.info.get(_LATE)
+
+
+def take_turn(connection: Connection) -> datetime | None:
+    """Let a late transaction be the one that writes: from here others wait for its end.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of :meth:`Database.writing`.
+
+    Returns
+    -------
+    datetime or None
+        The time of the transaction, which `moment` gives from now on; None: it had its turn.
+    """
+    if has_turn(connection):
+        return None
+    connection.info[_LATE] = False
+    now = connection.info[_MOMENT] = _advance(connection)
+    return now
+
+
 def _advance(connection: Connection) -> datetime:
     """Advance the counter of changes, which makes other writers wait, and take the time."""
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -214,15 +262,6 @@ def _advance(connection: Connection) -> datetime:
     return _EPOCH + timedelta(microseconds=connection.execute(statement).scalar_one())
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turn what the database refuses for now into an answer."""
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        raise _unavailable(error) from error
-
-
 def _unavailable(error: DBAPIError) -> ServiceError:
     return ServiceError("unavailable", _reason(error), headers={"Retry-After": "2"})
 
@@ -233,6 +272,8 @@ def _reason(error: DBAPIError) -> str:
     slow = ("interrupted", "statement timeout", "user-defined function raised")
     if any(words in text for words in slow):
         return "The query takes too long; narrow the selection with further filters."
+    if "disk is full" in text or "no space left" in text:
+        return "The disk of the database is full."
     if "locked" in text or "lock timeout" in text:
         return "Others are writing to the database; try again in a moment."
     return NO_ANSWER
@@ -246,53 +287,3 @@ def _sqlite_engine(url: Any, settings: Settings) -> Engine:
     event.listen(engine, "connect", sqlite.prepare)
     event.listen(engine, "begin", sqlite.begin)
     return engine
-
-
-def _postgres_engine(url: Any, settings: Settings) -> Engine:
-    """Make an engine for PostgreSQL."""
-    limits = {
-        "statement_timeout": round(settings.query_seconds * 1000),
-        "lock_timeout": round(settings.lock_seconds * 1000),
-        "idle_in_transaction_session_timeout": 600_000,
-        "timezone": "UTC",
-        "jit": "off",  # queries are short
-    }
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        pool_size=8,
-        max_overflow=24,
-        pool_timeout=settings.lock_seconds,
-        connect_args={
-            "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
-            "connect_timeout": 10,
-            # a server that is out of reach is noticed after some seconds, not after hours
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        },
-    )
-    _check_idle(engine)
-    return engine
-
-
-def _check_idle(engine: Engine) -> None:
-    """Try connections that were not used for a moment before they are used again.
-
-    A server that was restarted has closed them. The question costs as much as a small query, so it
-    is not asked of connections that are in use all the time.
-    """
-
-    def checkin(_connection: object, record: Any) -> None:
-        record.info[_USED] = time.monotonic()
-
-    def checkout(connection: Any, record: Any, _proxy: object) -> None:
-        if time.monotonic() - record.info.get(_USED, math.inf) < _IDLE_SECONDS:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise InvalidatePoolError from error
-
-    event.listen(engine, "checkin", checkin)
-    event.listen(engine, "checkout", checkout)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, inspect, select, text
 
@@ -37,6 +38,8 @@ def upgrade(database: Database) -> None:
         connection = plain.execution_options(ephyrus_write=True)
         with connection.begin():
             if not database.is_sqlite:
+                cast(Any, plain.connection.driver_connection).most = math.inf
+                plain.detach()  # from the pool: nobody else has its patience
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                 connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -47,7 +47,7 @@ def arrow_body(
         400 ``wrong_params``: this server has no pyarrow.
     """
     if find_spec("pyarrow") is None:
-        msg = "this server has no Arrow (package pyarrow): use format=hdf5, npy, raw, csv or json"
+        msg = "this server has no Arrow (ephyrus[arrow]): use format=hdf5, npy, raw, csv or json"
         raise ServiceError("wrong_params", msg, details={"parameter": "format"})
     make = streamed(partial(_messages, Table(part, columns, indices)))
     return Body(MEDIA_TYPE, make, extension=".arrows")

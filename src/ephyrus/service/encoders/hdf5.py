@@ -61,7 +61,7 @@ def _filters(compression: str) -> dict[str, Any]:
         msg = f"compression={compression} is unknown: use one of {', '.join(COMPRESSIONS)}"
         raise ServiceError("wrong_params", msg, details={"parameter": "compression"})
     if find_spec("hdf5plugin") is None:
-        msg = "this server has no blosc (package hdf5plugin): use compression=gzip or lzf"
+        msg = "this server has no blosc (ephyrus[blosc]): use compression=gzip or lzf"
         raise ServiceError("wrong_params", msg, details={"parameter": "compression"})
     import hdf5plugin
 

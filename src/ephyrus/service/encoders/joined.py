@@ -67,7 +67,7 @@ def need_arrow() -> None:
         400 ``wrong_params``: this server has no pyarrow.
     """
     if find_spec("pyarrow") is None:
-        msg = "this server has no Arrow (package pyarrow): leave format out, or use another one"
+        msg = "this server has no Arrow (ephyrus[arrow]): leave format out, or use another one"
         raise ServiceError("wrong_params", msg, details={"parameter": "format"})
 
 

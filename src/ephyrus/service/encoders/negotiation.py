@@ -5,20 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ephyrus.service.errors import ServiceError
+from ephyrus.service.partial.params import FORMATS
 
 __all__ = ["REMEMBERED", "accepts", "choose_format", "format_of", "weighted"]
-
-FORMAT_NAMES = {
-    "hdf5": "hdf5",
-    "h5": "hdf5",
-    "json": "json",
-    "npy": "npy",
-    "raw": "raw",
-    "arrow": "arrow",
-    "csv": "csv",
-    "zarr": "zarr",
-}
-"""Values of the parameter ``format`` and the formats that they mean."""
 
 _FORMAT_OF_TYPE = {
     "application/x-hdf": "hdf5",
@@ -106,9 +95,9 @@ def format_of(value: str) -> str:
         400 ``wrong_params``: there is no such format.
     """
     try:
-        return FORMAT_NAMES[value]
+        return FORMATS[value]
     except KeyError:
-        known = ", ".join(FORMAT_NAMES)
+        known = ", ".join(FORMATS)
         msg = f"format={value} is unknown: use one of {known}"
         raise ServiceError("wrong_params", msg, details={"parameter": "format"}) from None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from ephyrus.service.arrays.part import ArrayPart
 from ephyrus.service.encoders.hdf5_head import hdf5_head
+from ephyrus.service.files.order import Order
 
 __all__ = [
     "DATASET",
@@ -26,12 +28,15 @@ __all__ = [
     "array_header",
     "array_nbytes",
     "is_kept_dtype",
+    "is_kept_shape",
     "kept_dtype",
     "store_array",
 ]
 
 DATASET = "data"
 MOST_TEXT = 64 * 2**10  # bytes of one text
+MOST_EMPTY = 2**24  # lengths of an array without values, multiplied: rows of nothing cost too
+LONGEST = 2**62  # of one axis
 
 DTYPES = frozenset(
     {"|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8"},
@@ -105,6 +110,13 @@ def is_kept_dtype(dtype: str) -> bool:
     return is_text and str(int(width)) == width and 1 <= int(width) <= MOST_TEXT
 
 
+def is_kept_shape(shape: Sequence[int]) -> bool:
+    """Tell whether arrays of a shape are kept: 1 to 3 axes, and not endless rows of nothing."""
+    if not 1 <= len(shape) <= 3 or any(not 0 <= length < LONGEST for length in shape):
+        return False
+    return 0 not in shape or math.prod(max(length, 1) for length in shape) <= MOST_EMPTY
+
+
 def kept_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Give the type in which numbers of `dtype` are kept: truth values as bytes, little-endian.
 
@@ -173,8 +185,7 @@ class ArrayWriter:
         self._offset = len(header)
         self._rows = 0
         self._digest = hashlib.sha1(usedforsecurity=False)
-        self._sorted = len(shape) == 1 and self._dtype.kind in "iuf"
-        self._last: Any = None
+        self._order = Order(self._dtype, shape[1:])
         sink.write(header)
 
     def write(self, block: NDArray[Any]) -> None:
@@ -196,15 +207,7 @@ class ArrayWriter:
         data = values.view(np.uint8).reshape(-1).data
         self._digest.update(data)
         self._sink.write(data)
-        if self._sorted:
-            self._sorted = self._goes_on(values)
-            self._last = values[-1]
-
-    def _goes_on(self, values: NDArray[Any]) -> bool:
-        """Tell whether the values never decrease, from the last one before on; NaN is no order."""
-        if self._last is not None and not self._last <= values[0]:
-            return False
-        return bool(np.all(values[:-1] <= values[1:])) and bool(values[-1] == values[-1])
+        self._order.add(values)
 
     def finish(self, key: str) -> StoredArrayInfo:
         """Describe the array, which has to be complete.
@@ -216,13 +219,12 @@ class ArrayWriter:
         """
         if self._rows != self._shape[0]:
             raise ValueError(f"{self._rows} of {self._shape[0]} rows were written")
-        is_ordered = len(self._shape) == 1 and self._dtype.kind in "iuf"
         return StoredArrayInfo(
             key,
             self._offset,
             self._dtype.str,
             self._shape,
-            self._sorted if is_ordered else None,
+            self._order.is_sorted,
             self._digest.hexdigest(),
             self._offset + array_nbytes(self._dtype, self._shape),
         )

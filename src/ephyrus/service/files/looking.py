@@ -14,6 +14,7 @@ from ephyrus.service.files.canonical import (
     array_header,
     array_nbytes,
     is_kept_dtype,
+    is_kept_shape,
 )
 from ephyrus.service.files.kinds import ARRAY, NAMES, UNKNOWN
 from ephyrus.service.files.nursery import ChildFailed, ChildLost, Refused
@@ -213,8 +214,8 @@ def checked_array(path: Path, report: Any) -> StoredArrayInfo:
         isinstance(dtype, str)
         and is_kept_dtype(dtype)
         and isinstance(shape, list)
-        and 1 <= len(shape) <= 3
-        and all(type(length) is int and 0 <= length < 2**62 for length in shape)
+        and all(type(length) is int for length in shape)
+        and is_kept_shape(shape)
         and is_sorted in (True, False, None)
         and isinstance(digest, str)
         and len(digest) == 40

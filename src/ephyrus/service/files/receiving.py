@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.files.scratch import plain_name
-from ephyrus.service.files.store import ArrayStore, NewFile
+from ephyrus.service.files.store import NewFile
 
-__all__ = ["FILE_FIELD", "Form", "Received", "receive_form"]
+__all__ = ["FILE_FIELD", "Form", "Place", "Received", "receive_form"]
 
 FILE_FIELD = "raw_file"
 WRITTEN = 2**20  # bytes that are handed to the store at a time
@@ -24,6 +24,19 @@ MOST_FIELDS = 64
 MOST_NAME = 1000  # characters of a file's name
 
 Run = Callable[..., Awaitable[Any]]
+
+
+class Place(Protocol):
+    """Where files go: the store, or what looks at them before they go there."""
+
+    def create(self) -> NewFile:
+        """Begin a file."""
+
+    def settle(self, keys: Iterable[str]) -> None:
+        """Make files durable."""
+
+    def delete(self, key: str) -> None:
+        """Remove a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,7 @@ class _Receiver:
 
     Parameters
     ----------
-    store : ArrayStore
+    store : Place
         Where files go.
     boundary : bytes
         What stands between parts.
@@ -91,7 +104,7 @@ class _Receiver:
         Files that are taken.
     """
 
-    def __init__(self, store: ArrayStore, boundary: bytes, most_files: int) -> None:
+    def __init__(self, store: Place, boundary: bytes, most_files: int) -> None:
         self.form = Form()
         self._is_complete = False
         self._lock = threading.Lock()
@@ -199,7 +212,7 @@ class _Receiver:
 async def receive_form(
     stream: AsyncIterator[bytes],
     content_type: str,
-    store: ArrayStore,
+    store: Place,
     run: Run,
     *,
     most_files: int,
@@ -212,7 +225,7 @@ async def receive_form(
         The body; its sizes and its pace are watched there.
     content_type : str
         Header of the request.
-    store : ArrayStore
+    store : Place
         Where files go.
     run : callable
         ``await run(function, *arguments)`` runs it in a worker thread. None is held while the
@@ -245,6 +258,6 @@ async def receive_form(
         receiver.check_complete()
         await run(store.settle, [received.key for received in receiver.form.files])
     except BaseException:  # also when the request is cancelled: nothing is left behind
-        receiver.discard()
+        await run(receiver.discard)
         raise
     return receiver.form

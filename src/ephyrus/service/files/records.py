@@ -8,10 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from ephyrus.service.db.schema import ARRAYS, DELETED, TABLES
+from ephyrus.service.arrays.pieces import keys_of
+from ephyrus.service.db.schema import ARRAYS, DELETED, DISCARDED, TABLES
 from ephyrus.service.files.looking import StoredName
 
-__all__ = ["FileRow", "file_row", "live_objects", "siblings_of", "stored_keys"]
+__all__ = ["FileRow", "file_row", "live_objects", "named_keys", "siblings_of"]
+__all__ += ["stored_keys"]
 
 MOST_SIBLINGS = 1000
 
@@ -118,10 +120,18 @@ def live_objects(connection: Connection, objects: Mapping[str, Sequence[int]]) -
     return True
 
 
-def stored_keys(connection: Connection) -> set[str]:
+def named_keys(connection: Connection) -> set[str]:
     """Give the keys of all files of the store that anything refers to, also what was deleted."""
     keys = set(connection.execute(select(_FILES.c.store_key)).scalars())
     for location, levels in connection.execute(select(ARRAYS.c.location, ARRAYS.c.levels_key)):
         keys.add(levels)
-        keys.add(location.get("key"))
+        keys.update(keys_of(location))
     return {key for key in keys if key}
+
+
+def stored_keys(connection: Connection) -> set[str]:
+    """Give what `named_keys` gives, and the keys of files that may still be read.
+
+    Nothing refers to these since a short while.
+    """
+    return named_keys(connection) | set(connection.execute(select(DISCARDED.c.key)).scalars())

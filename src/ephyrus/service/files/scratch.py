@@ -90,7 +90,7 @@ def lay_out(
     folder : Path
         Where they are to appear.
     siblings : iterable of (str, str)
-        What is to lie beside them, unless something of that name does.
+        What is to lie beside them, unless something of that name does, or the store has lost it.
 
     Returns
     -------
@@ -108,7 +108,8 @@ def lay_out(
     for name, key in siblings:
         path = folder / plain_name(name)
         if not path.exists():
-            _show(store, key, path)
+            with suppress(FileNotFoundError):  # lost from the store: the files are looked at alone
+                _show(store, key, path)
     return paths
 
 

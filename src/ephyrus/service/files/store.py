@@ -13,12 +13,8 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ephyrus._shared.extras import optional_module
 from ephyrus.recording.files import ByteSource, PreadSource
@@ -32,8 +28,8 @@ __all__ = [
     "ArrayStore",
     "FolderStore",
     "NewFile",
-    "ObjectSource",
-    "ObjectStore",
+    "checked_key",
+    "new_key",
     "open_store",
 ]
 
@@ -103,6 +99,9 @@ class ArrayStore(Protocol):
     def sweep(self, *, older_than: float) -> int:
         """Remove files that nobody has written to for `older_than` seconds; gives how many."""
 
+    def check(self) -> None:
+        """Make sure that the store can be reached; raises `OSError` if not."""
+
 
 def open_store(settings: Settings) -> ArrayStore:
     """Open the store that the settings name.
@@ -111,27 +110,31 @@ def open_store(settings: Settings) -> ArrayStore:
     ------
     MissingExtraError
         If it is an object store and obstore is not installed.
+    OSError
+        If the address is none of a store.
     """
     if not settings.array_store:
         return FolderStore(settings.data_folder / "arrays")
-    obstore = optional_module("obstore", "objectstore", "Keeping arrays in an object store")
-    optional_module("obstore.store", "objectstore", "Keeping arrays in an object store")
-    return ObjectStore(obstore.store.from_url(settings.array_store))
+    optional_module("obstore", "objectstore", "Keeping arrays in an object store")
+    from ephyrus.service.files import objectstore
+
+    return objectstore.open_object_store(settings.array_store, seconds=settings.store_seconds)
 
 
-def _new_key() -> str:
+def new_key() -> str:
+    """Make the name of a file that is to be."""
     return secrets.token_hex(16)
 
 
-def _checked(key: str) -> str:
+def checked_key(key: str) -> str:
     """Refuse anything that is not a key of ours, whatever a damaged database says."""
     if KEY.fullmatch(key) is None:
         raise FileNotFoundError(f"{key!r} is not a key of the array store")
     return key
 
 
-class _Discarded:
-    """What both kinds of unfinished files do at the end of their block."""
+class Discarded:
+    """What all kinds of unfinished files do at the end of their block."""
 
     def abort(self) -> None:
         """Take back what was written, unless it was committed."""
@@ -146,11 +149,11 @@ class _Discarded:
         self.abort()
 
 
-class NewFolderFile(_Discarded):
+class NewFolderFile(Discarded):
     """A file that is being written beside its place."""
 
     def __init__(self, store: FolderStore) -> None:
-        self.key = _new_key()
+        self.key = new_key()
         self.size = 0
         self._store = store
         self._path = store.unfinished / self.key
@@ -199,7 +202,8 @@ class FolderStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.unfinished = root / UNFINISHED
-        self.unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (root, self.unfinished):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def create(self) -> NewFolderFile:
         """Begin a file under a new key."""
@@ -210,7 +214,7 @@ class FolderStore:
 
         A file of the same file system is moved, any other copied.
         """
-        key = _new_key()
+        key = new_key()
         place = self.unfinished / key
         try:
             path.rename(place)
@@ -284,8 +288,12 @@ class FolderStore:
                 removed += 1
         return removed
 
+    def check(self) -> None:
+        """Make sure that the folder is there (a drive of the network may be away)."""
+        self.unfinished.stat()
+
     def _path(self, key: str) -> Path:
-        _checked(key)
+        checked_key(key)
         return self.root / key[:2] / key
 
 
@@ -310,135 +318,3 @@ def _synced_folder(path: Path) -> None:
     """Make the names in a folder durable, where the system has a way to do that."""
     if os.name != "nt":
         _synced(path)
-
-
-class ObjectSource(ByteSource):
-    """An object, read by ranges."""
-
-    def __init__(self, store: Any, path: str) -> None:
-        self._store = store
-        self._path = path
-        self._obstore = optional_module("obstore", "objectstore", "Reading from an object store")
-        super().__init__(path, int(self._obstore.head(store, path)["size"]))
-
-    def _read(self, offset: int, count: int) -> bytes:
-        if count == 0:
-            return b""
-        got = self._obstore.get_range(self._store, self._path, start=offset, length=count)
-        return bytes(got)
-
-    def _array(self, offset: int, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
-        return np.frombuffer(self._read(offset, count * dtype.itemsize), dtype)
-
-    def _ranges(self, offsets: list[int], nbytes: int) -> list[bytes]:
-        """Ask for many ranges at once: near ones are joined, the others are got side by side."""
-        if nbytes == 0:
-            return [b""] * len(offsets)
-        got = self._obstore.get_ranges(
-            self._store, self._path, starts=offsets, lengths=[nbytes] * len(offsets)
-        )
-        return [bytes(each) for each in got]
-
-
-class NewObject(_Discarded):
-    """An object that is being sent in parts; it is there when all of them have arrived."""
-
-    def __init__(self, store: Any, path: str, key: str) -> None:
-        self.key = key
-        self.size = 0
-        self._store = store
-        self._path = path
-        self._obstore = optional_module("obstore", "objectstore", "Writing to an object store")
-        self._writer = self._obstore.open_writer(store, path, buffer_size=COPIED, max_concurrency=2)
-        self._is_open = True
-
-    def __enter__(self) -> NewObject:
-        return self
-
-    def write(self, data: Any) -> None:
-        """Append bytes."""
-        view = memoryview(data).cast("B")
-        for start in range(0, len(view), COPIED):
-            self._writer.write(view[start : start + COPIED])
-        self.size += len(view)
-
-    def commit(self, *, settled: bool = True) -> str:
-        """Send the last part and give the key."""
-        self._is_open = False
-        self._writer.close()
-        return self.key
-
-    def abort(self) -> None:
-        """Take back what was written, unless it was committed."""
-        if self._is_open:
-            self._is_open = False
-            # The only way to end the parts that are under way is to end the object.
-            with suppress(OSError):
-                self._writer.close()
-            with suppress(FileNotFoundError):
-                self._obstore.delete(self._store, self._path)
-
-
-class ObjectStore:
-    """Files in an object store (S3, GCS, Azure), through obstore.
-
-    Parameters
-    ----------
-    store : obstore store
-        Bucket and prefix.
-    """
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-        self._obstore = optional_module("obstore", "objectstore", "Keeping arrays in one")
-
-    def create(self) -> NewObject:
-        """Begin an object under a new key."""
-        key = _new_key()
-        return NewObject(self._store, self._path(key), key)
-
-    def adopt(self, path: Path, *, settled: bool = True) -> str:
-        """Send a finished local file, which is removed afterwards; gives its key."""
-        with path.open("rb") as source, self.create() as new:
-            shutil.copyfileobj(source, new, COPIED)
-            new.commit()
-        path.unlink()
-        return new.key
-
-    def settle(self, keys: Iterable[str]) -> None:
-        """Objects are durable when they are there."""
-
-    def source(self, key: str) -> ObjectSource:
-        """Open an object for reading; raises `FileNotFoundError` if there is none."""
-        return ObjectSource(self._store, self._path(key))
-
-    def local_path(self, key: str) -> Path | None:
-        """Objects have no place in the file system."""
-        return None
-
-    def size(self, key: str) -> int:
-        """Give the length of an object; raises `FileNotFoundError` if there is none."""
-        return int(self._obstore.head(self._store, self._path(key))["size"])
-
-    def delete(self, key: str) -> None:
-        """Remove an object, if it is there."""
-        path = self._path(key)
-        with suppress(FileNotFoundError):
-            self._obstore.delete(self._store, path)
-
-    def keys(self, *, older_than: float = 0.0) -> Iterator[str]:
-        """List the objects that were finished more than `older_than` seconds ago."""
-        latest = time.time() - older_than
-        for batch in self._obstore.list(self._store):
-            for found in batch:
-                name = str(found["path"]).rpartition("/")[2]
-                if KEY.fullmatch(name) and found["last_modified"].timestamp() <= latest:
-                    yield name
-
-    def sweep(self, *, older_than: float) -> int:
-        """Leave unfinished uploads to the store, which has rules of its own for their life."""
-        return 0
-
-    def _path(self, key: str) -> str:
-        _checked(key)
-        return f"{key[:2]}/{key}"

@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import Connection, select, update
-
-from ephyrus.recording.levels import build_levels, worth_levels
-from ephyrus.service.db.schema import ARRAYS
+from ephyrus.service.catalog.reading import array_of
 from ephyrus.service.files import jobs
 from ephyrus.service.files.extraction import extract
 from ephyrus.service.files.kinds import CSV, NAMES, NEUROSHARE, ODML, READABLE
-from ephyrus.service.files.making import Failed, Stopped, asked, file_of, keep, taking
+from ephyrus.service.files.making import Failed, asked, file_of, keep, taking
 from ephyrus.service.files.manifests import read_objects
+from ephyrus.service.files.merging import keep_levels, levels_file, merge
 from ephyrus.service.files.nursery import ChildFailed
 from ephyrus.service.files.scratch import lay_out
 from ephyrus.service.files.workshop import Workshop
@@ -67,43 +63,17 @@ def build(workshop: Workshop, job: jobs.Job) -> None:
     """Build the levels of a stored array, from which overviews are answered."""
     datafile_id = int(job.payload["datafile"])
     with workshop.database.reading() as connection:
-        row = _array_row(connection, datafile_id)
-    if row is None or row.levels_key is not None or row.location.get("kind") != "stored":
+        row = array_of(connection, datafile_id)
+    if row is None or row.levels_key is not None or row.location["kind"] == "recorded":
         _finish(workshop, job)
         return
-    dtype, shape = np.dtype(row.dtype), tuple(row.shape)
-    if not worth_levels(shape[0], dtype, shape[1:]):
+    key = levels_file(workshop, row)
+    if key is None:
         _finish(workshop, job)
         return
-    source = workshop.store.source(row.location["key"])
-    offset, width = int(row.location["offset"]), int(np.prod(shape[1:], dtype=np.int64))
-
-    def read(start: int, stop: int) -> NDArray[Any]:
-        if workshop.stopping.is_set():
-            raise Stopped("the worker stops")
-        place = offset + start * width * dtype.itemsize
-        values = source.array(place, dtype, (stop - start) * width)
-        return values.reshape(stop - start, *shape[1:])
-
-    try:
-        with workshop.scratch.folder() as folder:
-            path = folder / "levels"
-            build_levels(
-                path, read, shape[0], dtype=dtype, item_shape=shape[1:], source=str(datafile_id)
-            )
-            key = workshop.store.adopt(path)
-    finally:
-        source.close()
     with workshop.database.writing() as connection:
-        connection.execute(
-            update(ARRAYS).where(ARRAYS.c.datafile_id == datafile_id).values(levels_key=key)
-        )
+        keep_levels(connection, datafile_id, key, row.shape[0])
         jobs.finish(connection, job, {})
-
-
-def _array_row(connection: Connection, datafile_id: int) -> Any:
-    found = select(ARRAYS).where(ARRAYS.c.datafile_id == datafile_id)
-    return connection.execute(found).first()
 
 
 def _finish(workshop: Workshop, job: jobs.Job) -> None:
@@ -116,5 +86,6 @@ WORK: Mapping[str, Callable[[Workshop, jobs.Job], None]] = {
     "convert": convert,
     "extract": extract,
     "levels": build,
+    "merge": merge,
 }
 """What is done for a job of each kind."""

@@ -12,14 +12,20 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from sqlalchemy import delete, select
+
 from ephyrus._shared.extras import optional_module
+from ephyrus.service.accounts.tables import utc_now
+from ephyrus.service.catalog.loading import chunks
+from ephyrus.service.db.schema import DISCARDED
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.files import jobs
 from ephyrus.service.files.making import Failed
-from ephyrus.service.files.records import stored_keys
+from ephyrus.service.files.records import named_keys, stored_keys
 from ephyrus.service.files.work import WORK
 from ephyrus.service.files.workshop import Workshop, open_workshop, workshop_of
 from ephyrus.service.settings import Settings
@@ -242,9 +248,10 @@ def sweep(workshop: Workshop, *, with_files: bool = True) -> int:
         How many files and folders were removed.
     """
     settings = workshop.settings
+    removed = _remove_discarded(workshop)
     # Longer than a conversion may take, whose arrays are referred to only at its end.
     older_than = max(settings.leftover_hours * 3600.0, settings.convert_seconds + 3600.0)
-    removed = workshop.store.sweep(older_than=older_than)
+    removed += workshop.store.sweep(older_than=older_than)
     removed += workshop.scratch.sweep(older_than=older_than)
     keys = list(workshop.store.keys(older_than=older_than)) if with_files else []
     if keys:
@@ -257,6 +264,26 @@ def sweep(workshop: Workshop, *, with_files: bool = True) -> int:
     if removed:
         log.info("%d leftovers were removed", removed)
     return removed
+
+
+def _remove_discarded(workshop: Workshop) -> int:
+    """Remove files of the store that were replaced long enough ago; gives how many.
+
+    Small arrays share files: one in which others still lie stays, until these discard it, too.
+    """
+    latest = utc_now() - timedelta(hours=workshop.settings.leftover_hours)
+    with workshop.database.reading() as connection:
+        query = select(DISCARDED.c.key).where(DISCARDED.c.since <= latest)
+        keys = list(connection.execute(query).scalars())
+        named = named_keys(connection) if keys else set()
+    unnamed = [key for key in keys if key not in named]
+    for key in unnamed:  # should this end here, they are removed once more
+        workshop.store.delete(key)
+    for part in chunks(keys):
+        with workshop.database.writing(quiet=True) as connection:
+            noted = DISCARDED.c.key.in_(part), DISCARDED.c.since <= latest  # not anew since then
+            connection.execute(delete(DISCARDED).where(*noted))
+    return len(unnamed)
 
 
 def _executor(most: int, dask: str) -> tuple[Executor, Callable[[], Any]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from ephyrus._shared.notes import typed_texts
 from ephyrus.service.catalog.bulk import NewObject
 
 __all__ = ["Metadata"]
@@ -51,12 +51,13 @@ class Metadata:
         )
         flat = list(_flattened(annotations))[:MOST_PROPERTIES]
         for number, (title, value, unit) in enumerate(flat):
-            texts = _texts(value)
+            dtype, texts = _texts(value)
             if not texts or self.left < 1 + len(texts):
                 continue
             self.left -= 1 + len(texts)
             place = f"{key}/{number}"
-            about = {"name": title[:MOST_LETTERS]} | ({"unit": unit} if unit else {})
+            about = {"name": title[:MOST_LETTERS], "dtype": dtype}
+            about |= {"unit": unit} if unit else {}
             yield NewObject("property", place, attributes=about, parents={"section": key})
             for at, text in enumerate(texts):
                 yield NewObject(
@@ -68,10 +69,19 @@ class Metadata:
 
 
 def tags_of(rows: list[NewObject]) -> tuple[Any, ...]:
-    """Give the keys of the first values of the properties of a section."""
-    values = [row for row in rows if row.type == "value"]
-    first = [row.key for row in values if str(row.key).endswith("/0")]
-    return tuple(first[:MOST_TAGS])
+    """Give the keys of the values that objects are tagged with: all of a property, or none.
+
+    Properties with one value come first, as there may be long lists.
+    """
+    properties: dict[str, list[Any]] = {}
+    for row in rows:
+        if row.type == "value":
+            properties.setdefault(str(row.parents["parent_property"]), []).append(row.key)
+    found: list[Any] = []
+    for keys in sorted(properties.values(), key=lambda keys: len(keys) > 1):
+        if len(found) + len(keys) <= MOST_TAGS:
+            found += keys
+    return tuple(found)
 
 
 def _flattened(
@@ -91,27 +101,26 @@ def _flattened(
             yield title, value, ""
 
 
-def _texts(value: Any) -> list[str]:
-    """Give the values of a property as text."""
-    if value is None:
-        return []
+def _texts(value: Any) -> tuple[str, list[str]]:
+    """Give the type of the values of a property, and the values as text."""
     if isinstance(value, np.ndarray):
         value = value.ravel()[:MOST_VALUES].tolist()
-    if isinstance(value, list | tuple | set | frozenset):
-        items = list(value)[:MOST_VALUES]
-        return [text for item in items if (text := _text(item))]
-    text = _text(value)
-    return [text] if text else []
+    several = isinstance(value, list | tuple | set | frozenset)
+    items = list(value)[:MOST_VALUES] if several else [value]
+    plain = [_plain(each) for each in items if each is not None]
+    dtype, texts = typed_texts(plain)
+    return dtype, [_short(text) for text in texts if text]
 
 
-def _text(value: Any) -> str:
+def _plain(value: Any) -> Any:
+    """Give a value as Python has it."""
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
     if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    if isinstance(value, Fraction):
-        value = float(value)
-    text = str(value).replace("\0", "")
+        return value.decode("latin-1")
+    return float(value) if isinstance(value, Fraction) else value
+
+
+def _short(text: str) -> str:
+    text = text.replace("\0", "")
     return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 3]}..."

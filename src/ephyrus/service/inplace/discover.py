@@ -128,6 +128,9 @@ class Scanner:
             else:
                 names = [(str(path), str(path.parent))]
                 self._format(path, seen, result)
+            if not path.exists():  # it went while it was looked at: part of it was seen
+                self._missing(path, result)
+                continue
             for name, root in names:
                 roots.setdefault(name, root)
         for kept in self._mains(list(roots)):

@@ -95,10 +95,13 @@ class LocalService:
         self._values: dict[str, Any] = {
             "data_folder": folder,
             "host": host,
+            # those of the environment are of another service, with users
+            "database": database,
+            "array_store": "",
             "anonymous_read": False,
             "log_format": "text",
             "log_level": "warning",
-        } | ({"database": database} if database else {})
+        }
         self._stack = contextlib.ExitStack()
         self._server: Server
 

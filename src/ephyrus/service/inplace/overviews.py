@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import select, update
 
 from ephyrus.errors import Cancelled, EphyrusError
-from ephyrus.recording.levels import build_levels, worth_levels
+from ephyrus.recording.levels import Levels, build_levels, worth_levels
 from ephyrus.service.db.schema import ARRAYS
 from ephyrus.service.inplace.pool import RecordingPool
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ephyrus.service.db.engine import Database
     from ephyrus.service.files.store import ArrayStore
 
-__all__ = ["UNFINISHED", "build_missing"]
+__all__ = ["UNFINISHED", "build_missing", "forget_unusable"]
 
 UNFINISHED = "levels-"
 """Beginning of the names of folders in which levels are made."""
@@ -42,6 +42,8 @@ def build_missing(
     is_needed: Callable[[], bool] = lambda: False,
 ) -> int:
     """Build the levels that are missing, array by array; gives how many were built.
+
+    Recordings that somebody looks at come first.
 
     Parameters
     ----------
@@ -62,19 +64,64 @@ def build_missing(
             .where(ARRAYS.c.recording_id.is_not(None), ARRAYS.c.levels_key.is_(None))
             .order_by(ARRAYS.c.datafile_id)
         ).all()
-    built = 0
+    waiting: dict[int, list[Any]] = {}
     for row in rows:
-        if stop.is_set() or is_needed():
-            break
         if row.datafile_id in skipped:
             continue
-        if _is_worth(row.location, row.shape, row.dtype) and _build(
-            database, store, pool, folder, stop, row.datafile_id, row.location
-        ):
+        if _is_worth(row.location, row.shape, row.dtype):
+            waiting.setdefault(int(row.location["recording"]), []).append(row)
+        else:
+            skipped.add(row.datafile_id)
+    built = 0
+    while waiting and not stop.is_set() and not is_needed():
+        recording = next((each for each in pool.last_used() if each in waiting), min(waiting))
+        row = waiting[recording].pop(0)
+        if not waiting[recording]:
+            del waiting[recording]
+        if _build(database, store, pool, folder, stop, row.datafile_id, row.location):
             built += 1
         else:
             skipped.add(row.datafile_id)
     return built
+
+
+def forget_unusable(database: Database, store: ArrayStore) -> int:
+    """Let go of levels that an earlier run left and that cannot be used; gives how many.
+
+    They are built again. Those of recordings that have changed are let go of with their objects.
+
+    Parameters
+    ----------
+    database, store
+        The catalog, and where levels are kept.
+    """
+    with database.reading() as connection:
+        rows = connection.execute(
+            select(ARRAYS.c.datafile_id, ARRAYS.c.shape, ARRAYS.c.levels_key).where(
+                ARRAYS.c.recording_id.is_not(None), ARRAYS.c.levels_key.is_not(None)
+            )
+        ).all()
+    lost = [row for row in rows if not _is_usable(store, row.levels_key, row.shape)]
+    if lost:
+        with database.writing() as connection:
+            for row in lost:
+                chosen = ARRAYS.c.datafile_id == row.datafile_id
+                connection.execute(update(ARRAYS).where(chosen).values(levels_key=None))
+    for row in lost:
+        log.info("the levels of datafile %s are built again", row.datafile_id)
+        store.delete(row.levels_key)
+    return len(lost)
+
+
+def _is_usable(store: ArrayStore, key: str, shape: list[int]) -> bool:
+    """Tell whether a file of levels is there, and is whole."""
+    try:
+        levels = Levels(store.source(key))
+    except (EphyrusError, OSError):
+        return False
+    is_right = [levels.length, *levels.item_shape] == list(shape)
+    levels.close()
+    return is_right
 
 
 def _is_worth(location: Mapping[str, Any], shape: list[int], dtype: str) -> bool:

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from ephyrus.errors import EphyrusError
 from ephyrus.recording import Recording
+from ephyrus.recording.opened import most_open
+from ephyrus.recording.rowsource import Counts
 from ephyrus.service.arrays.recorded import Channels, RecordedArray, recorded_array
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.inplace.files import State, is_unchanged, opened
 
 __all__ = ["Recipe", "RecordingPool"]
 
-MOST_OPEN = 16
+MOST_OPEN = 64
 WATCHED_ALWAYS = 8  # of so many files the state is looked at with every read
 PATIENCE = 0.25  # seconds for which the state of more files than that is believed
 RETRY = {"Retry-After": "3"}
@@ -108,7 +110,7 @@ class RecordingPool:
     recipe_of : callable
         ``recipe_of(recording id)`` gives the recipe, or None where there is no such recording.
     most : int
-        How many recordings are kept open.
+        How many recordings are kept open; fewer where they have many files.
 
     Attributes
     ----------
@@ -157,6 +159,11 @@ class RecordingPool:
         if version not in (0, held.recipe.state.modified_ns):
             raise self.changed(held.recipe, forget=False)
         return held
+
+    def last_used(self) -> list[int]:
+        """Give the ids of the recordings that are open, the one used last comes first."""
+        with self._lock:
+            return list(self._held)[::-1]
 
     def forget(self, recording_id: int) -> None:
         """Let go of a recording; reads under way end in peace."""
@@ -214,8 +221,10 @@ class RecordingPool:
             self._held[number] = held
             self._held.move_to_end(number)
             self._opening.pop(number, None)
-            while len(self._held) > self._most:
-                self._held.popitem(last=False)  # closed when the last read of it has ended
+            files = sum(each.recording.reading.files.descriptors for each in self._held.values())
+            while len(self._held) > 1 and (len(self._held) > self._most or files > most_open()):
+                _, oldest = self._held.popitem(last=False)  # closed when its last read has ended
+                files -= oldest.recording.reading.files.descriptors
         return held
 
 
@@ -230,9 +239,9 @@ class _Checked:
     def __call__(self, start: int, stop: int, channels: Channels, scale: bool) -> Any:
         return self._made(lambda array: array._read(start, stop, channels, scale))
 
-    def gather(self, starts: NDArray[np.int64], count: int, channels: Channels) -> Any:
+    def gather(self, starts: NDArray[np.int64], counts: Counts, channels: Channels) -> Any:
         """Read stored numbers from many places, and then look once."""
-        return self._made(lambda array: array.gather(starts, count, channels))  # type: ignore[misc]
+        return self._made(lambda array: array.gather(starts, counts, channels))  # type: ignore[misc]
 
     def _made(self, read: Callable[[RecordedArray], Any]) -> Any:
         held = self._pool.held(self._location)

@@ -69,7 +69,7 @@ def listening(host: str, port: int, *, others: bool = False) -> socket.socket:
         except OSError as error:
             listener.close()
             if error.errno != errno.EADDRINUSE or port >= last:
-                raise
+                raise OSError(error.errno, error.strerror, f"{host} port {port}") from error
             port += 1
             continue
         return listener

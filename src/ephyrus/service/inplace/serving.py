@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ephyrus.errors import Cancelled, EphyrusError
 from ephyrus.recording.limits import CallbackProgress
-from ephyrus.service.inplace.overviews import build_missing
+from ephyrus.service.inplace.overviews import build_missing, forget_unusable
 from ephyrus.service.inplace.register import Event, Registrar
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ class FolderService:
         while not self._first.wait(0.2):
             if self._stop.is_set():
                 return
+        with self._failures_told("levels cannot be looked at"):
+            forget_unusable(self._database, self._store)
         while not self._stop.is_set():
             with self._failures_told("levels cannot be built"):
                 build_missing(

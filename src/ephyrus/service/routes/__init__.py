@@ -19,8 +19,28 @@ def route_table() -> RouteTable:
         All routes of the service.
     """
     # imported here: the modules of the handlers import their helpers from this package
-    from ephyrus.service.routes import accounts, data, events, files, object_routes, operations
+    from ephyrus.service.routes import (
+        accounts,
+        appending,
+        bulk,
+        data,
+        events,
+        files,
+        object_routes,
+        operations,
+        selections,
+    )
     from ephyrus.service.routes.table import RouteTable
 
-    modules = (object_routes, data, files, events, accounts, operations)
+    modules = (
+        object_routes,
+        data,
+        files,
+        appending,
+        bulk,
+        events,
+        accounts,
+        selections,
+        operations,
+    )
     return RouteTable(route for module in modules for route in module.ROUTES)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from ephyrus.service.routes.account import administration, links, login, oidc, own
-from ephyrus.service.routes.account.fields import Field, schema
+from ephyrus.service.routes.account.declaring import reads, writes
 from ephyrus.service.routes.table import Parameter, Route
 
 __all__ = ["ROUTES"]
@@ -34,54 +33,6 @@ _LOGIN_SCHEMA = {
     "properties": {name: {"type": "string"} for name in ("username", "password", "token")},
     "anyOf": [{"required": ["username", "password"]}, {"required": ["token"]}],
 }
-
-
-def _write(
-    name: str,
-    method: Any,
-    path: str,
-    handler: Callable[..., Any],
-    summary: str,
-    *,
-    fields: Sequence[Field] | None = None,
-    access: Any = "user",
-    created: bool = False,
-) -> Route:
-    """Make a route that changes something."""
-    return Route(
-        name=name,
-        method=method,
-        path=path,
-        handler=handler,
-        summary=summary,
-        access=access,
-        scope="admin" if access == "admin" else "write",
-        body="none" if fields is None else "json",
-        document=None if fields is None else schema(*fields),
-        responses={201 if created else 200: "Done."},
-        tag=_TAG,
-    )
-
-
-def _read(
-    name: str,
-    path: str,
-    handler: Callable[..., Any],
-    summary: str,
-    *,
-    query: tuple[Parameter, ...] = (),
-) -> Route:
-    """Make a route that shows something to users."""
-    return Route(
-        name=name,
-        method="GET",
-        path=path,
-        handler=handler,
-        summary=summary,
-        access="user",
-        query=query,
-        tag=_TAG,
-    )
 
 
 def _logout(method: Any) -> Route:
@@ -157,8 +108,8 @@ _LOGIN = (
 )
 
 _OWN = (
-    _read("account.show", "/account", own.show_account, "Show who is logged in."),
-    _write(
+    reads("account.show", "/account", own.show_account, "Show who is logged in."),
+    writes(
         "account.change",
         "POST",
         "/account",
@@ -166,7 +117,7 @@ _OWN = (
         "Change one's own full name or e-mail address.",
         fields=own.ACCOUNT_FIELDS,
     ),
-    _write(
+    writes(
         "account.password",
         "POST",
         "/account/password",
@@ -174,8 +125,8 @@ _OWN = (
         "Change one's own password; all other sessions end.",
         fields=own.PASSWORD_FIELDS,
     ),
-    _read("account.tokens", "/account/tokens", own.list_tokens, "List one's own tokens."),
-    _write(
+    reads("account.tokens", "/account/tokens", own.list_tokens, "List one's own tokens."),
+    writes(
         "account.tokens.issue",
         "POST",
         "/account/tokens",
@@ -184,15 +135,15 @@ _OWN = (
         fields=own.TOKEN_FIELDS,
         created=True,
     ),
-    _write(
+    writes(
         "account.tokens.revoke",
         "DELETE",
         "/account/tokens/{id}",
         own.revoke_token,
         "Revoke a token of one's own.",
     ),
-    _read("account.friends", "/account/friends", own.list_friends, "List friends."),
-    _write(
+    reads("account.friends", "/account/friends", own.list_friends, "List friends."),
+    writes(
         "account.friends.add",
         "POST",
         "/account/friends",
@@ -200,26 +151,26 @@ _OWN = (
         "Ask a user to be friends, or accept.",
         fields=own.FRIEND_FIELDS,
     ),
-    _write(
+    writes(
         "account.friends.remove",
         "DELETE",
         "/account/friends/{user}",
         own.remove_friend,
         "End a friendship, or take a question back, or decline one.",
     ),
-    _read("profile", "/profiles/profile/{id}", own.show_profile, "Show the name of a user."),
+    reads("profile", "/profiles/profile/{id}", own.show_profile, "Show the name of a user."),
 )
 
 _USERS = (
-    _read(
+    reads(
         "account.users",
         "/account/users",
         administration.list_users,
         "List users; administrators see all of each.",
         query=_USER_LIST,
     ),
-    _read("account.users.show", "/account/users/{user}", administration.show_user, "Show a user."),
-    _write(
+    reads("account.users.show", "/account/users/{user}", administration.show_user, "Show a user."),
+    writes(
         "account.users.create",
         "POST",
         "/account/users",
@@ -229,7 +180,7 @@ _USERS = (
         access="admin",
         created=True,
     ),
-    _write(
+    writes(
         "account.users.change",
         "POST",
         "/account/users/{user}",
@@ -241,16 +192,16 @@ _USERS = (
 )
 
 _GROUPS = (
-    _read(
+    reads(
         "account.groups",
         "/account/groups",
         administration.list_groups,
         "List groups; members are shown to members and administrators.",
     ),
-    _read(
+    reads(
         "account.groups.show", "/account/groups/{group}", administration.show_group, "Show a group."
     ),
-    _write(
+    writes(
         "account.groups.create",
         "POST",
         "/account/groups",
@@ -260,7 +211,7 @@ _GROUPS = (
         access="admin",
         created=True,
     ),
-    _write(
+    writes(
         "account.groups.change",
         "POST",
         "/account/groups/{group}",
@@ -269,7 +220,7 @@ _GROUPS = (
         fields=administration.GROUP_CHANGES,
         access="admin",
     ),
-    _write(
+    writes(
         "account.groups.remove",
         "DELETE",
         "/account/groups/{group}",
@@ -280,8 +231,8 @@ _GROUPS = (
 )
 
 _LINKS = (
-    _read("account.links", "/account/links", links.list_links, "List one's own share links."),
-    _write(
+    reads("account.links", "/account/links", links.list_links, "List one's own share links."),
+    writes(
         "account.links.make",
         "POST",
         "/account/links",
@@ -290,7 +241,7 @@ _LINKS = (
         fields=links.LINK_FIELDS,
         created=True,
     ),
-    _write(
+    writes(
         "account.links.revoke",
         "DELETE",
         "/account/links/{id}",

@@ -68,10 +68,15 @@ def is_heavy(row: ArrayRow, request: DataRequest) -> bool:
     if request.downsample is None:
         return False
     is_light = request.kind in _LIGHT_KINDS
-    if request.kind == "stride" or (is_light and row.levels_key is not None and not request.times):
+    if request.kind == "stride":
         return False
     rows = request.rows(row.shape[0])
-    looked = (rows.stop - rows.start) * prod(row.shape[1:])
+    start = rows.start
+    if is_light and row.levels_key is not None and not request.times:
+        # of an array that grew since, the levels know the first rows
+        covered = int(row.location.get("covered", row.shape[0]))
+        start = max(start, min(covered, rows.stop))
+    looked = (rows.stop - start) * prod(row.shape[1:])
     return looked > (_HEAVY_VALUES if is_light else _HEAVY_LINE)
 
 

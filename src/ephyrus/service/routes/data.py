@@ -93,7 +93,7 @@ async def send_data(call: Call, request: DataRequest) -> Answer | StreamAnswer:
 def _is_quick(call: Call, entry: Entry, request: DataRequest, name: str) -> bool:
     """Tell whether so little is done that a thread would cost more."""
     row = entry.array
-    is_local = row.location["kind"] == "stored" and not call.service.settings.array_store
+    is_local = row.location["kind"] != "recorded" and not call.service.settings.array_store
     if not is_local or request.kind not in _QUICK_KINDS:
         return False
     if request.window is not None or request.bins is not None or request.compression:

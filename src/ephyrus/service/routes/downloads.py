@@ -17,6 +17,7 @@ from ephyrus.service.errors import ServiceError
 from ephyrus.service.files.exporting import EXPORTED, export
 from ephyrus.service.files.hands import hands_of
 from ephyrus.service.files.kinds import ARRAY, NAMES
+from ephyrus.service.files.packed import array_file
 from ephyrus.service.files.records import FileRow, file_row
 from ephyrus.service.files.scratch import plain_name
 from ephyrus.service.files.workshop import workshop_of
@@ -30,6 +31,7 @@ __all__ = ["HDF5", "download"]
 
 BLOCK = 2**20  # bytes that are read and sent at a time
 HDF5 = "application/x-hdf"
+_HDF5_NAMES = (".h5", ".hdf5")
 # What browsers would show, and run scripts of, on the page of the service.
 _SHOWN = ("text/html", "application/xhtml+xml", "image/svg+xml", "application/xml", "text/xml")
 
@@ -47,19 +49,22 @@ def _download(call: Call) -> Answer | StreamAnswer:
     if format not in ("", "hdf5", "h5"):
         raise ServiceError("wrong_params", "format must be hdf5 or absent.", details="format")
     with call.service.database.reading() as connection:
-        at_time = call.query.one("at_time")
-        rights.require_data(connection, call.principal, call.id, at_time=_moment(at_time))
+        at_time = _moment(call.query.one("at_time"))
+        rights.require_data(connection, call.principal, call.id, at_time=at_time)
         row = file_row(connection, call.id, with_deleted=at_time is not None)
-        array = reading.array_of(connection, call.id)
+        array = reading.array_of(connection, call.id, at_time=at_time)
     if row is None:
         raise ServiceError("does_not_exist", f"There is no datafile {call.path['id']}.")
-    is_array = array is not None and array.location.get("kind") == "stored"
+    is_array = array is not None and array.location["kind"] != "recorded"
     if row.key is not None and (not format or row.file_type == ARRAY):
         mime = row.mime if row.mime not in _SHOWN else "application/octet-stream"
         return _sent(call, row, call.service.store.source(row.key), row.name, mime)
     if array is not None and is_array:
-        source = call.service.store.source(array.location["key"])
-        return _sent(call, row, source, f"{plain_name(row.name)}.h5", HDF5)
+        source = array_file(call.service.store, array)
+        name = plain_name(row.name)
+        name = name if Path(name).suffix.lower() in _HDF5_NAMES else f"{name}.h5"
+        version = "" if at_time is None else f"-{array.shape[0]}"
+        return _sent(call, row, source, name, HDF5, version=version)
     if row.key is None:
         raise ServiceError(
             "does_not_exist",
@@ -85,10 +90,10 @@ def _disposition(name: str) -> str:
 
 
 def _sent(
-    call: Call, row: FileRow, source: ByteSource, name: str, mime: str
+    call: Call, row: FileRow, source: ByteSource, name: str, mime: str, *, version: str = ""
 ) -> Answer | StreamAnswer:
     """Send a stored file, or the range of it that is asked for."""
-    tag = f'"{row.content or row.id}"'
+    tag = f'"{row.content or row.id}{version}"'
     is_public = row.safety_level == 1
     try:
         same = revalidate(call, tag, public=is_public)

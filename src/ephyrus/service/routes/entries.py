@@ -147,7 +147,7 @@ def _read(connection: Connection, call: Call, number: int, at_time: datetime | N
     principal = call.principal
     rights.require_data(connection, principal, number, at_time=at_time)
     file = reading.get(connection, _ALL, "datafile", number, at_time=at_time, detail=BRIEF)
-    row = reading.array_of(connection, number)
+    row = reading.array_of(connection, number, at_time=at_time)
     found = reading.owner_of_array(connection, number, at_time=at_time) if row else None
     owner = None
     if found is not None:

@@ -14,6 +14,7 @@ from sqlalchemy import Row, literal, select, union_all
 
 from ephyrus.service.accounts.tables import utc_now
 from ephyrus.service.catalog import rights
+from ephyrus.service.catalog.growth import Appended, appended_since
 from ephyrus.service.catalog.ids import format_id
 from ephyrus.service.catalog.permalinks import permalink
 from ephyrus.service.db.schema import CHANGE, DELETED, TABLES
@@ -153,8 +154,14 @@ def _told(call: Call, stamp: Any, since: datetime, kinds: Sequence[str]) -> tupl
             last = _last_moment(conn)
             return _event("many", last, {"since": since.isoformat()}), last
         seen = _visible(conn, principal, [each for each in changes if each.kind in kinds])
+        files = [each.id for each in seen if each.kind == "datafile"]
+        grown = appended_since(conn, files, since) if files else {}
     style = call.service.settings.id_style
-    return b"".join(_of_change(change, style) for change in seen), changes[-1].last_modified
+    told = (
+        _of_change(change, style, grown.get(change.id) if change.kind == "datafile" else None)
+        for change in seen
+    )
+    return b"".join(told), changes[-1].last_modified
 
 
 def _changes(conn: Connection, since: datetime) -> Sequence[Row[Any]]:
@@ -183,8 +190,8 @@ def _visible(conn: Connection, principal: Principal, changes: Sequence[Row[Any]]
     return [change for change in changes if levels[change.kind].get(change.id, 0) >= rights.READ]
 
 
-def _of_change(change: Row[Any], style: str) -> bytes:
-    """Write the event of one change."""
+def _of_change(change: Row[Any], style: str, grown: Appended | None) -> bytes:
+    """Write the event of one change; of a datafile to which rows were appended, that of these."""
     name = "changed"
     if change.current_state == DELETED:
         name = "deleted"
@@ -196,7 +203,12 @@ def _of_change(change: Row[Any], style: str) -> bytes:
         "permalink": permalink(change.kind, change.id, style),
         "guid": change.guid,
     }
-    return _event(name, change.last_modified, facts)
+    if grown is None or name == "deleted":
+        return _event(name, change.last_modified, facts)
+    rows = {"start_index": grown.start, "length": grown.length}
+    told = _event("appended", change.last_modified, {**facts, **rows})
+    is_all = grown.at == change.last_modified  # else something was changed after that
+    return told if is_all else told + _event(name, change.last_modified, facts)
 
 
 def _event(name: str, moment: datetime, facts: Mapping[str, Any]) -> bytes:
@@ -215,8 +227,10 @@ ROUTES: tuple[Route, ...] = (
         path="/events",
         handler=tell_changes,
         summary="Tell what changes, as it happens (server-sent events).",
-        description="Events created, changed and deleted name the object; many: too much changed, "
-        "read your lists again. The stream ends after a while; connect again with Last-Event-ID.",
+        description="Events created, changed and deleted name the object; appended names a "
+        "datafile whose array got longer: rows start_index to length are new. many: too much "
+        "changed, read your lists again. The stream ends after a while; connect again with "
+        "Last-Event-ID.",
         query=(
             Parameter(
                 name="since",

@@ -15,7 +15,7 @@ from ephyrus.service.routes.answers import Answer
 
 __all__ = ["describe_failure", "failure_answer"]
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _AGAIN = {"Retry-After": "1"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from ephyrus.service.catalog import annotation, reading
@@ -55,6 +56,28 @@ class Loaded:
     arrays: dict[int, ArrayRow] = field(default_factory=dict)
     pairs: dict[Key, Sequence[tuple[Record, Record]]] = field(default_factory=dict)
     below: dict[Key, Record] = field(default_factory=dict)
+    _state: str = ""
+
+    @property
+    def within(self) -> list[Record]:
+        """Objects that are shown within others: those below, properties and values."""
+        pairs = [record for found in self.pairs.values() for pair in found for record in pair]
+        return [*self.below.values(), *pairs]
+
+    @property
+    def state(self) -> str:
+        """Digest of all that can be shown, also of what versions do not tell: children, rights."""
+        if not self._state:
+            shown = [_state_of(each) for each in (*self.records, *self.within)]
+            shown += [repr(row) for _, row in sorted(self.arrays.items())]
+            self._state = sha1("\n".join(shown).encode(), usedforsecurity=False).hexdigest()
+        return self._state
+
+
+def _state_of(record: Record) -> str:
+    """Write what is shown of an object; what its version tells is told by its guid."""
+    seen = (record.guid, record.modified, record.state, record.safety_level, record.shared_with)
+    return repr((*seen, record.owner_id, record.children, record.metadata, record.facts))
 
 
 class Loader:
@@ -222,7 +245,7 @@ def _load_rest(conn: Connection, call: Call, loaded: Loaded, options: Options) -
     arrays = {ref.datafile_id for each in everything for ref in each.arrays.values() if ref}
     arrays.update(each.id for each in everything if each.type == "datafile")
     if arrays:
-        loaded.arrays = dict(reading.arrays_of(conn, sorted(arrays)))
+        loaded.arrays = reading.arrays_of(conn, sorted(arrays), at_time=options.at_time)
     if options.shown.level != "full":
         return
     check_pairs(sum(len(each.metadata or ()) for each in everything))

@@ -78,8 +78,11 @@ def set_up_logs(settings: Settings) -> None:
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    root = logging.getLogger("ephyrus")
-    root.handlers[:] = [each for each in root.handlers if isinstance(each, logging.NullHandler)]
-    root.addHandler(handler)
-    root.setLevel(settings.log_level.upper())
-    root.propagate = False
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    # what the server and the event loop have to say comes in the same form, but only complaints
+    for name, least in (("ephyrus", 0), ("uvicorn", logging.WARNING), ("asyncio", logging.WARNING)):
+        logger = logging.getLogger(name)
+        kept = [each for each in logger.handlers if isinstance(each, logging.NullHandler)]
+        logger.handlers[:] = [*kept, handler]
+        logger.setLevel(max(level, least))
+        logger.propagate = False

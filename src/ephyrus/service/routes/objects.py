@@ -13,6 +13,7 @@ from ephyrus.service.catalog.values import parse_moment
 from ephyrus.service.errors import ServiceError
 from ephyrus.service.routes.answers import Answer
 from ephyrus.service.routes.caching import cache_headers, list_tag, quoted, revalidate
+from ephyrus.service.routes.ends import from_nearest_end, keep_end
 from ephyrus.service.routes.envelope import (
     LIST_TEXT,
     Shown,
@@ -29,7 +30,7 @@ from ephyrus.service.types import TYPES, ObjectType, find
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from ephyrus.service.catalog.records import Page, Record
+    from ephyrus.service.catalog.records import Page
     from ephyrus.service.routes.call import Call
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "read_annotations",
     "read_history",
     "show",
+    "show_list",
 ]
 
 _BYTES_OF_TOTAL = 1024  # memory of the size of a selection that is kept, with its query
@@ -74,9 +76,10 @@ async def show(call: Call) -> Answer:
         loaded = await call.thread(load_one, call, kind.name, number, options)
         loader.keep(key, call.stamp, loaded, size=size_of(loaded))
     record = loaded.records[0]
-    tag = quoted(record.guid, _normal(options, loaded))
+    is_plain = not options.normal and "q" not in call.query  # the page: its tag is the version
+    tag = quoted(record.guid, "" if is_plain else _normal(options, loaded))
     public = record.safety_level == 1 and call.service.settings.anonymous_read
-    modified = max(each.modified for each in (record, *_within(loaded)))
+    modified = max(each.modified for each in (record, *loaded.within))
     same = revalidate(call, tag, modified, public=public)
     if same is not None:
         return same
@@ -86,15 +89,11 @@ async def show(call: Call) -> Answer:
     return _shown(call, loaded, options, headers)
 
 
-def _within(loaded: Loaded) -> list[Record]:
-    """Objects that are shown within others: those below, properties and values."""
-    pairs = [record for found in loaded.pairs.values() for pair in found for record in pair]
-    return [*loaded.below.values(), *pairs]
-
-
 def _normal(options: Options, loaded: Loaded) -> str:
     """Say what an answer depends on beside the versions of its objects."""
-    return " ".join((options.normal, *(each.guid for each in _within(loaded)))).strip()
+    if options.shown.level == "link":
+        return options.normal
+    return f"{options.normal} {loaded.state}"
 
 
 def _shown(call: Call, loaded: Loaded, options: Options, headers: dict[str, str]) -> Answer:
@@ -104,9 +103,15 @@ def _shown(call: Call, loaded: Loaded, options: Options, headers: dict[str, str]
 
 def list_objects(call: Call) -> Answer:
     """Show a part of the list of objects of a type."""
-    kind = kind_of(call)
+    return show_list(call, kind_of(call))
+
+
+def show_list(call: Call, kind: ObjectType, *, within: str = "") -> Answer:
+    """Show a part of a list; `within` is the id of a selection that all of it must be in."""
     options = read_options(call, kind, listed=True)
     pairs = [pair for pair in call.query.pairs if not pair[0].startswith("_")]
+    if within:
+        pairs.append(("selection", within))
     query = ListQuery.parse(pairs)
     with call.service.database.reading() as conn:
         page = _select(conn, call, kind, query, options)
@@ -147,7 +152,15 @@ def _select(
     key = ("total", call.principal, kind.name, page_free)
     total = loader.known(key, call.stamp) if wanted else None
     query = replace(query, count=wanted and total is None)
-    page = reading.select(conn, call.principal, kind.name, query, detail=options.detail)
+    ends = ("ends", call.principal, kind.name, replace(query, offset=0, max_results=0, count=False))
+    nearer = from_nearest_end(loader, ends, call.stamp, query)
+    page = reading.select(conn, call.principal, kind.name, nearer, detail=options.detail)
+    if nearer is not query:
+        page = replace(page, offset=query.offset)
+        if page.records and not page.has_more:
+            page = replace(page, total=page.offset + len(page.records))
+    if query.cursor is None and query.groups_of is None:
+        keep_end(loader, ends, call.stamp, page)
     if page.total is not None:
         loader.keep(key, call.stamp, page.total, size=_BYTES_OF_TOTAL)
     return page if total is None else replace(page, total=total)

@@ -15,6 +15,7 @@ __all__ = [
     "LIST",
     "PAGE",
     "RANGE",
+    "SELECTION",
     "SHOWN",
     "SPAN",
     "UPDATE_SWITCHES",
@@ -122,6 +123,13 @@ PAGE = (
 LIST = (*PAGE, _LEVEL, _flag("show_kids", "0: no lists of children."), _FIELDS, AT_TIME)
 """What is shown of a list."""
 
+SELECTION = Parameter(
+    name="selection",
+    schema={"type": "string"},
+    description="Only what is in this saved selection of the same type: its id.",
+    repeated=True,
+)
+
 BULK_SWITCHES = (
     _flag("bulk_update", "1: change all objects that the filters select."),
     _flag("m2m_append", "0: the metadata that is sent replaces the old; else it is added."),
@@ -168,4 +176,5 @@ _COMMON_FILTERS = (
     Parameter(name="created_min", schema=_MOMENT, description="Created then or later."),
     Parameter(name="created_max", schema=_MOMENT, description="Created then or before."),
     _text("metadata", "Tagged with this value: its permalink."),
+    SELECTION,
 )

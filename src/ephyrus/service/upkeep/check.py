@@ -12,7 +12,9 @@ import numpy as np
 from sqlalchemy import Connection, select, text
 
 from ephyrus.recording import NullProgress, Progress
-from ephyrus.service.db.schema import ARRAYS, RECORDINGS, TABLES
+from ephyrus.service.arrays.pieces import pieces_of
+from ephyrus.service.catalog.selected import stale
+from ephyrus.service.db.schema import ARRAYS, DISCARDED, RECORDINGS, TABLES
 from ephyrus.service.inplace.files import State, is_unchanged
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"database", "missing", "short", "changed", "recording"}
+    kind : {"database", "missing", "short", "changed", "recording", "selection"}
         The database is damaged; a file is not there, is too short, has other content than when it
-        was written; a recording that is served in place changed or is gone.
+        was written; a recording that is served in place changed or is gone; a saved selection is
+        no longer understood.
     what : str
         The object, and what is the matter.
     """
@@ -68,13 +71,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """A file that must be there."""
+    """A file that must be there; others may share it, behind `size`."""
 
     key: str
     what: str
     size: int | None
     offset: int = 0
     digest: str = ""
+    is_shared: bool = False
 
 
 def check_service(
@@ -112,6 +116,9 @@ def check_service(
         finally:
             told.finish()
         _check_recordings(connection, report)
+        report.findings += [Finding("selection", text) for text in stale(connection)]
+        # what was replaced a short while ago is removed by itself
+        named.update(connection.execute(select(DISCARDED.c.key)).scalars())
     report.orphans = sorted(there - named)
     return report
 
@@ -139,7 +146,7 @@ def _expected(connection: Connection) -> Iterator[_Expected]:
     """Give the files that the database names."""
     datafile = TABLES["datafile"]
     joined = ARRAYS.join(datafile, datafile.c.id == ARRAYS.c.datafile_id)
-    statement = select(ARRAYS, datafile.c.content).select_from(joined)
+    statement = select(ARRAYS, datafile.c.content, datafile.c.store_key).select_from(joined)
     for row in connection.execution_options(yield_per=ROWS).execute(statement):
         yield from _array_files(row)
     statement = select(datafile.c.id, datafile.c.store_key, datafile.c.size).where(
@@ -151,14 +158,24 @@ def _expected(connection: Connection) -> Iterator[_Expected]:
 
 def _array_files(row: Any) -> Iterator[_Expected]:
     what = f"array of datafile {row.datafile_id}"
-    if row.location["kind"] == "stored":
-        offset = int(row.location["offset"])
-        size = offset + prod(row.shape) * np.dtype(row.dtype).itemsize
-        content = row.content or ""
-        digest = content if len(content) == SHA1_LETTERS else ""
-        yield _Expected(row.location["key"], what, size, offset, digest)
+    if row.location["kind"] != "recorded":
+        width = prod(row.shape[1:]) * np.dtype(row.dtype).itemsize
+        for piece in pieces_of(row.location, row.shape[0]):
+            size = piece.offset + piece.rows * width
+            digest = piece.digest or _digest_of(row)
+            is_shared = bool(row.location.get("packed")) or (
+                piece.key in row.location.get("shared", ())
+            )
+            yield _Expected(piece.key, what, size, piece.offset, digest, is_shared)
     if row.levels_key:
         yield _Expected(row.levels_key, f"levels of datafile {row.datafile_id}", None)
+
+
+def _digest_of(row: Any) -> str:
+    """Give the checksum of an array in one piece, where that of the datafile is one of the rows."""
+    content = row.content or ""
+    is_of_rows = row.location["kind"] == "stored" and row.store_key is None
+    return content if is_of_rows and len(content) == SHA1_LETTERS else ""
 
 
 def _check_file(store: ArrayStore, wanted: _Expected, report: Report, *, digests: bool) -> None:
@@ -169,9 +186,10 @@ def _check_file(store: ArrayStore, wanted: _Expected, report: Report, *, digests
         return
     report.files += 1
     report.bytes += size
-    if wanted.size is not None and size != wanted.size:
-        text = f"{wanted.what}: file {wanted.key} has {size:,} bytes, expected {wanted.size:,}"
-        report.findings.append(Finding("short" if size < wanted.size else "changed", text))
+    least = wanted.size
+    if least is not None and size != least and not (wanted.is_shared and size > least):
+        text = f"{wanted.what}: file {wanted.key} has {size:,} bytes, expected {least:,}"
+        report.findings.append(Finding("short" if size < least else "changed", text))
     elif digests and wanted.digest and _digest(store, wanted) != wanted.digest:
         text = f"{wanted.what}: file {wanted.key} has other content than was written"
         report.findings.append(Finding("changed", text))
@@ -182,8 +200,9 @@ def _digest(store: ArrayStore, wanted: _Expected) -> str:
     summed = hashlib.sha1(usedforsecurity=False)
     source = store.source(wanted.key)
     try:
-        for place in range(wanted.offset, source.size, BLOCK):
-            summed.update(source.read_at(place, min(BLOCK, source.size - place)))
+        end = source.size if wanted.size is None else wanted.size
+        for place in range(wanted.offset, end, BLOCK):
+            summed.update(source.read_at(place, min(BLOCK, end - place)))
     finally:
         source.close()
     return summed.hexdigest()

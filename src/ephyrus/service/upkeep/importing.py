@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ephyrus.recording import NullProgress, Progress, Recording
 from ephyrus.service.arrays.recorded import PIECE_BYTES, RecordedArray, recorded_array
-from ephyrus.service.catalog.bulk import NewObject, insert_tree
+from ephyrus.service.catalog.arriving import insert_arriving
+from ephyrus.service.catalog.bulk import NewObject
+from ephyrus.service.catalog.inserting import MANY
 from ephyrus.service.files.canonical import ArrayWriter, StoredArrayInfo
 from ephyrus.service.files.making import enqueue_levels
 from ephyrus.service.files.manifests import array_facts
@@ -78,19 +81,25 @@ def import_recording(
     title = name or PurePath(recording.path).name
     written: list[StoredArrayInfo] = []
     told = progress or NullProgress()
+    is_complete = False
     try:
         rows = [
             _stored(store, recording, replace(row, safety_level=safety_level), written, told)
             for row in rows_of(recording, name=title)
         ]
-        with database.writing() as connection:
-            ids = insert_tree(connection, owner_id, rows, user_id=owner_id)
+        # it takes longer then, but others who write wait for a part of it only
+        with database.writing(late=len(rows) >= MANY) as connection:
+            ids = insert_arriving(connection, owner_id, rows, user_id=owner_id)
             for row in rows:
                 if row.array is not None:
                     enqueue_levels(connection, ids[row.key], row.array, user_id=owner_id)
+            is_complete = True
     except BaseException:
-        for info in written:
-            store.delete(info.key)
+        # Where the end of the transaction fails nobody knows whether it was kept: the files stay,
+        # and are swept when nothing names them.
+        for info in () if is_complete else written:
+            with suppress(OSError):
+                store.delete(info.key)
         raise
     finally:
         told.finish()

@@ -21,8 +21,9 @@ from typing import Any
 from sqlalchemy import Column, DateTime, LargeBinary, Table
 
 from ephyrus.service.accounts import tables as accounts
+from ephyrus.service.arrays.pieces import keys_of, with_keys
 from ephyrus.service.db.base import METADATA
-from ephyrus.service.db.schema import ARRAYS, CHANGE, META, TABLES
+from ephyrus.service.db.schema import ARRAYS, CHANGE, DISCARDED, META, TABLES
 
 __all__ = [
     "END",
@@ -45,6 +46,7 @@ LEFT_OUT = {
     accounts.OIDC_LOGIN.name,
     META.name,
     CHANGE.name,
+    DISCARDED.name,
 }
 
 
@@ -90,8 +92,7 @@ def keys_of_row(table: Table, row: dict[str, Any]) -> Iterator[str]:
     if table is ARRAYS:
         location = row["location"]
         location = json.loads(location) if isinstance(location, str) else location
-        if location.get("kind") == "stored":
-            yield location["key"]
+        yield from keys_of(location)
         if row["levels_key"]:
             yield row["levels_key"]
     elif table is TABLES["datafile"] and row["store_key"]:
@@ -101,9 +102,7 @@ def keys_of_row(table: Table, row: dict[str, Any]) -> Iterator[str]:
 def row_with_keys(table: Table, row: dict[str, Any], new: dict[str, str]) -> dict[str, Any]:
     """Give a row with the keys that its files have in another store; lost ones keep theirs."""
     if table is ARRAYS:
-        location = row["location"]
-        if location.get("kind") == "stored":
-            location = {**location, "key": new.get(location["key"], location["key"])}
+        location = with_keys(row["location"], new)
         levels = row["levels_key"]
         return {**row, "location": location, "levels_key": new.get(levels, levels)}
     if table is TABLES["datafile"] and row["store_key"]:

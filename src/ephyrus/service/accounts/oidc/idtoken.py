@@ -25,8 +25,20 @@ _LEEWAY = 60  # seconds by which the clocks may differ
 _MAX_TOKEN = 64_000
 
 
-class UnknownKeyError(Exception):
-    """A token is signed with a key that is not among those that are known."""
+class UnknownKeyError(ServiceError):
+    """A token is signed with none of the keys that are known.
+
+    Parameters
+    ----------
+    reason : str
+        What does not fit.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "invalid_credentials",
+            f"The login provider's answer is signed with an unknown key: {reason}.",
+        )
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,7 @@ def validated_claims(
         ``invalid_credentials``: signature, algorithm, issuer, audience, times, nonce or subject
         are not right. ``unavailable``: the settings allow no algorithm.
     UnknownKeyError
-        The token names a key that is not in `keys`.
+        The token names a key that is not in `keys`, or names none and none of them fits.
     """
     jwt = optional_module("joserfc.jwt", "oidc", "login through a provider")
     errors = optional_module("joserfc.errors", "oidc", "login through a provider")
@@ -117,11 +129,12 @@ def validated_claims(
     )
     if len(text) > _MAX_TOKEN:
         raise _refusal("it is too long")
+    unknown = errors.InvalidKeyIdError, errors.BadSignatureError, errors.InvalidKeyTypeError
     try:
         token = jwt.decode(text, keys.key_set, algorithms=allowed)
         registry.validate(token.claims)
-    except errors.InvalidKeyIdError as error:
-        raise UnknownKeyError from error
+    except unknown as error:
+        raise UnknownKeyError(error.error) from error
     except (errors.JoseError, ValueError, RecursionError) as error:
         raise _refusal(str(error)) from error
     claims: dict[str, Any] = token.claims

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ __all__ = ["Addresses", "Provider"]
 
 _CACHE_SECONDS = 3600.0
 _REFRESH_SECONDS = 60.0  # keys that are not known are asked for at most so often
+_PAUSE_SECONDS = 5.0  # a provider that cannot be reached is left alone for
 _MAX_BODY = 1 << 20
 _TIMEOUT = 10.0
+_LOST = "it cannot be reached"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -61,6 +64,7 @@ class Provider:
         self._addresses_at = 0.0
         self._keys: Keys | None = None
         self._keys_at = 0.0
+        self._lost_at = -math.inf
 
     async def close(self) -> None:
         """Close connections."""
@@ -151,6 +155,8 @@ class Provider:
 
     async def _get(self, address: str) -> Mapping[str, Any]:
         _check_address(address)
+        if _age(self._lost_at) < _PAUSE_SECONDS:  # those who waited do not wait again, in a queue
+            raise _unusable(_LOST)
         status, document = await self._ask("GET", address)
         if status != 200:
             raise _unusable(f"it answers with status {status}")
@@ -171,7 +177,8 @@ class Provider:
                         raise _unusable("its answer is too long")
                 status: int = answer.status_code
         except (self._http.HTTPError, self._http.InvalidURL, TimeoutError) as error:
-            raise _unusable("it cannot be reached") from error
+            self._lost_at = time.monotonic()
+            raise _unusable(_LOST) from error
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):

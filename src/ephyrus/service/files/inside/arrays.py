@@ -24,6 +24,7 @@ from ephyrus.service.files.canonical import (
     MOST_TEXT,
     ArrayWriter,
     StoredArrayInfo,
+    is_kept_shape,
     kept_dtype,
 )
 from ephyrus.service.files.nursery import Refused
@@ -183,6 +184,8 @@ def _copied(
     ):
         raise NotAnArray("the dataset has not 1 to 3 dimensions")
     shape = tuple(int(length) for length in space.get_simple_extent_dims())
+    if not is_kept_shape(shape):
+        raise NotAnArray(f"the dataset holds no values, and has the shape {shape}")
     kind = dataset.get_type()
     if kind.get_class() == h5t.STRING:
         return _copied_texts(dataset, kind, shape, file_size, limits, sink, name)

@@ -12,13 +12,19 @@ from ephyrus.service.errors import ServiceError
 
 __all__ = ["Field", "moment_text", "number", "read", "schema"]
 
-Kind = Literal["text", "flag", "texts", "moment"]
+Kind = Literal["text", "flag", "texts", "moment", "level", "levels"]
 
 _SCHEMAS: Mapping[Kind, Mapping[str, Any]] = {
     "text": {"type": "string"},
     "flag": {"type": "boolean"},
     "texts": {"type": "array", "items": {"type": ["string", "integer"]}},
     "moment": {"type": ["string", "null"], "description": "YYYY-MM-DD HH:MM:SS in UTC"},
+    "level": {"enum": [1, 2, 3], "description": "1 public, 2 friends, 3 private"},
+    "levels": {
+        "type": ["object", "null"],
+        "additionalProperties": {"enum": [1, 2, "reader", "collaborator"]},
+        "description": "Names or ids, each with 1 (reads) or 2 (changes); in place of the former.",
+    },
 }
 
 
@@ -30,8 +36,9 @@ class Field:
     ----------
     name : str
         Its name.
-    kind : {"text", "flag", "texts", "moment"}
-        Text, true or false, a list of texts or ids, a time or null.
+    kind : {"text", "flag", "texts", "moment", "level", "levels"}
+        Text, true or false, a list of texts or ids, a time or null; a safety level and levels of
+        shares, which are checked where those of objects are.
     required : bool
         It must be sent.
     """
@@ -137,6 +144,8 @@ _READERS: Mapping[Kind, Callable[[str, Any], Any]] = {
     "flag": _flag,
     "texts": _texts,
     "moment": _moment,
+    "level": lambda _, value: value,
+    "levels": lambda _, value: value,
 }
 
 
@@ -145,7 +154,7 @@ def _wrong(name: str, rule: str) -> ServiceError:
 
 
 def number(text: str) -> int:
-    """Read the id of a token or share link, which is a plain number in every style of ids.
+    """Read the id of a token, share link or selection: a plain number in every style of ids.
 
     Raises
     ------

@@ -117,12 +117,7 @@ async def _confirmed(call: Call, provider: Provider) -> tuple[flow.Pending, dict
         return pending, validated_claims(token, keys, settings, nonce=pending.nonce)
     except UnknownKeyError:
         keys = await provider.keys(fresh=True)  # providers change their keys
-    try:
-        return pending, validated_claims(token, keys, settings, nonce=pending.nonce)
-    except UnknownKeyError:
-        raise ServiceError(
-            "invalid_credentials", "The login provider's answer is signed with an unknown key."
-        ) from None
+    return pending, validated_claims(token, keys, settings, nonce=pending.nonce)
 
 
 def _enter(call: Call, claims: dict[str, Any]) -> LoggedIn:
