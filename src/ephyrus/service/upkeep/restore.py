@@ -7,6 +7,7 @@ import hashlib
 import json
 import tarfile
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, text, update
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Table, bindparam, func, insert, select, text,
 from ephyrus.errors import EphyrusError
 from ephyrus.recording import NullProgress, Progress
 from ephyrus.service.db.migrations import HEAD
+from ephyrus.service.db.schema import CHANGE, TABLES
 from ephyrus.service.upkeep.backup import BLOCK, Written
 from ephyrus.service.upkeep.layout import (
     END,
@@ -192,6 +194,7 @@ def _read_tables(
     if end["sha256"] != reader.sum or counts != written.rows or end["files"] != len(keys):
         raise RestoreError("the backup is damaged: its content is not what its end says")
     _set_last_ids(connection, end["last_ids"], is_sqlite=is_sqlite)
+    _set_time(connection)
     written.missing = end["missing"]
     return written
 
@@ -224,6 +227,18 @@ def _fill_in(connection: Connection, table: Table, rows: list[dict[str, Any]]) -
     connection.execute(
         statement, [{f"_{key}": value for key, value in row.items()} for row in rows]
     )
+
+
+def _set_time(connection: Connection) -> None:
+    """Let what is written from now on be later than all that was, whatever the clock says here."""
+    found = (
+        connection.execute(select(func.max(table.c.last_modified))).scalar()
+        for table in TABLES.values()
+    )
+    last = max((each for each in found if each is not None), default=None)
+    if last is not None:
+        passed = (last - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+        connection.execute(update(CHANGE).where(CHANGE.c.last_at < passed).values(last_at=passed))
 
 
 def _set_last_ids(connection: Connection, last: dict[str, int], *, is_sqlite: bool) -> None:
