@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ephyrus.client.calls import Call, Flow, Reply
 from ephyrus.client.flows import Flows
+from ephyrus.client.growing import given_array
 from ephyrus.client.objects import RemoteObject, collection
 from ephyrus.errors import RemoteConflict, RemoteError
 
@@ -123,7 +124,7 @@ def append(
         given[_path(key)] = rows
     arrays: dict[str, NDArray[Any]] = {}
     for path, each in given.items():
-        values = np.asarray(each)
+        values = given_array(each, path)
         if values.dtype.kind in "UO":
             found: RemoteObject = yield from flows.get(path, {"q": "info"})
             values = _texts(values, found)
@@ -164,12 +165,8 @@ def _texts(values: NDArray[Any], datafile: RemoteObject) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If one is longer, or none.
+        If one is longer.
     """
-    odd = [each for each in values.ravel().tolist() if not isinstance(each, str)]
-    if odd:
-        text = repr(odd[0])[:60]
-        raise ValueError(f"{datafile.permalink}: {text} is neither a number nor a text")
     facts = datafile.arrays.get("data")
     coded = np.char.encode(values.astype(np.str_), "utf-8")
     if facts is None or facts.dtype.kind != "S" or coded.dtype.itemsize > facts.dtype.itemsize:

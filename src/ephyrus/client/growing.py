@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ephyrus.client.calls import Upload
 
@@ -41,19 +41,46 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
     return np.array(texts, f"S{max(1, width)}").reshape(values.shape)
 
 
-def array_upload(values: NDArray[Any], name: str, told: Told = None) -> Upload:
+def given_array(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Give what a user wants to be sent as an array.
+
+    Raises
+    ------
+    ValueError
+        If it holds something that is neither a number nor a text, or nothing where it is masked.
+    """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name}: values are masked; say what is sent for them: values.filled(..)")
+    found = np.asarray(values)
+    objects = found.ravel().tolist() if found.dtype.kind == "O" else []
+    odd = [each for each in objects if not isinstance(each, str)]
+    if odd:
+        raise ValueError(f"{name}: {repr(odd[0])[:60]} is neither a number nor a text")
+    return found
+
+
+def array_upload(values: ArrayLike, name: str, told: Told = None) -> Upload:
     """Make the upload of an array that is in memory.
 
     Parameters
     ----------
-    values : ndarray
+    values : array_like
         Numbers or text of one to three dimensions.
     name : str
         Name that the service shows.
     told : callable, optional
         Called with the number of bytes after each piece that was sent.
+
+    Raises
+    ------
+    ValueError
+        As `given_array`.
     """
-    plain = _plain(np.asarray(values))
+    return _upload(_plain(given_array(values, name)), name, told)
+
+
+def _upload(plain: NDArray[Any], name: str, told: Told) -> Upload:
+    """Make the upload of an array that is as it is sent."""
     head = _head(plain.dtype, plain.shape)
 
     def pieces() -> Iterator[bytes]:
@@ -136,7 +163,7 @@ class GrowingArray:
         if self._file is None:
             values = np.concatenate([piece.astype(self._dtype) for piece in self._pieces])
             self._pieces = [values]
-            return array_upload(values, name, told)
+            return _upload(_plain(values), name, told)
         rows = sum(count for count, _ in self._runs)
         self._file.seek(0)
         self._file.write(_head(self._dtype, (rows, *self._items)))

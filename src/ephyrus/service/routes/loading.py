@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ephyrus.service.catalog import annotation, reading
 from ephyrus.service.catalog.limits import (
@@ -18,6 +20,7 @@ from ephyrus.service.catalog.limits import (
 )
 from ephyrus.service.catalog.records import ArrayRow, Record
 from ephyrus.service.errors import ServiceError
+from ephyrus.service.files.canonical import array_header, array_nbytes
 from ephyrus.service.routes.envelope import Facts, present
 from ephyrus.service.routes.parts import array_view, inline_values
 
@@ -218,6 +221,22 @@ def _load_below(conn: Connection, call: Call, loaded: Loaded, options: Options) 
     )
 
 
+def _as_it_was(record: Record, arrays: Mapping[int, ArrayRow]) -> Record:
+    """Give a datafile with the size of its array, which may have grown since.
+
+    What was uploaded as a file, and is still kept as such, has not.
+    """
+    row = arrays.get(record.id) if record.type == "datafile" else None
+    if row is None or row.location["kind"] == "recorded" or record.facts.get("store_key"):
+        return record
+    dtype, shape = np.dtype(row.dtype), tuple(row.shape)
+    size = len(array_header(dtype, shape)) + array_nbytes(dtype, shape)
+    info = record.facts.get("extracted_info")
+    if info and "shape" in info:
+        info = {**info, "shape": list(shape)}
+    return replace(record, facts={**record.facts, "size": size, "extracted_info": info})
+
+
 def _children_of(records: Iterable[Record], known: Mapping[Key, Record]) -> dict[str, list[int]]:
     """Give the children that have not been read, by type."""
     wanted: dict[str, dict[int, None]] = {}
@@ -246,6 +265,9 @@ def _load_rest(conn: Connection, call: Call, loaded: Loaded, options: Options) -
     arrays.update(each.id for each in everything if each.type == "datafile")
     if arrays:
         loaded.arrays = reading.arrays_of(conn, sorted(arrays), at_time=options.at_time)
+    if options.at_time is not None:
+        loaded.records = tuple(_as_it_was(each, loaded.arrays) for each in loaded.records)
+        loaded.below = {key: _as_it_was(each, loaded.arrays) for key, each in loaded.below.items()}
     if options.shown.level != "full":
         return
     check_pairs(sum(len(each.metadata or ()) for each in everything))
