@@ -373,10 +373,9 @@ def test_a_reader_that_is_slow_but_goes_on_gets_everything(
     server: Server, connect: Callable[[], socket.socket]
 ) -> None:
     connection = connect()
-    connection.setsockopt(
-        socket.SOL_SOCKET, socket.SO_RCVBUF, 2**18
-    )  # and not what the system likes
-    connection.sendall(b"GET /stream?24 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**18)  # not what the system likes
+    # much more than six times what both sockets may take at once (about 6 MiB)
+    connection.sendall(b"GET /stream?64 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
     held, received = server.connection(), 0
     for _ in range(6):
         eventually(lambda: held.is_paused)
@@ -387,4 +386,4 @@ def test_a_reader_that_is_slow_but_goes_on_gets_everything(
             assert piece
             received += len(piece)
     received += len(until_closed(connection))
-    assert received > 24 * 2**20
+    assert received > 64 * 2**20

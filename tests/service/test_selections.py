@@ -296,7 +296,7 @@ def test_members_are_shown_as_lists_are(site):
     ("sent", "told"),
     [
         ({"name": "n", "query": ""}, "missing_parameter"),
-        ({"type": "blok", "name": "n", "query": ""}, "bad_parameter"),
+        ({"type": "blocks", "name": "n", "query": ""}, "bad_parameter"),
         ({"type": "block", "name": 3, "query": ""}, "bad_parameter"),
         ({"type": "block", "name": "n", "query": ["x"]}, "bad_parameter"),
         ({"type": "block", "name": "\ud800", "query": ""}, "data_parsing_error"),
