@@ -159,9 +159,9 @@ def behind(keys: Sequence[Key], text: str) -> ColumnElement[bool]:
     ServiceError
         ``wrong_params``: the cursor was made by another request, or not by this service.
     """
-    values = _read(keys, text)
-    result: ColumnElement[bool] = false()
-    for key, value in reversed(list(zip(keys, values, strict=True))):
+    *earlier, (last, value) = zip(keys, _read(keys, text), strict=True)
+    result = _after(last, value)  # alone where it can be: SQLite looks up no "or" in an index
+    for key, value in reversed(earlier):
         result = or_(_after(key, value), and_(_same(key, value), result))
     return result
 
