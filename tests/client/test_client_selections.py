@@ -124,7 +124,7 @@ def test_an_upload_is_taken_away_with_all_that_it_made(ada):
     assert made_since(ada, before) == dict.fromkeys(KINDS, 0)
 
 
-def test_what_no_upload_made_stays(ada):
+def test_what_no_upload_made_stays(ada, tmp_path):
     before = present(ada)
     made = ada.upload(small_block())
     second = ada.create("block", name="second", section=made["section"])
@@ -143,7 +143,12 @@ def test_what_no_upload_made_stays(ada):
     inner = ada.create("section", name="inner", parent_section=made["section"])
     with pytest.raises(RemoteConflict, match=inner.permalink):
         ada.remove_upload(made)
-    for each in (inner, bare, placed, own):
+    ada.delete(inner)
+    (tmp_path / "notes.txt").write_text("what was seen")
+    notes = ada.upload_file(tmp_path / "notes.txt", section=ada.get("section", made["section"]))
+    with pytest.raises(RemoteConflict, match=f"is no array, {notes.permalink} .notes.txt."):
+        ada.remove_upload(made)
+    for each in (notes, bare, placed, own):
         ada.delete(each)
     assert made_since(ada, before) == UPLOADED
     ada.remove_upload(made)

@@ -7,10 +7,13 @@ from ephyrus.client.flows import Flows
 from ephyrus.client.objects import RemoteObject, collection
 from ephyrus.errors import RemoteConflict, RemoteMissing
 
-__all__ = ["SECTION_TYPE", "calls_to_remove", "removed"]
+__all__ = ["ARRAY", "SECTION_TYPE", "calls_to_remove", "removed"]
 
 SECTION_TYPE = "recording"
 """``odml_type`` of the section that an upload makes."""
+
+ARRAY = 5
+"""``file_type`` of all files that an upload makes."""
 
 
 def calls_to_remove(section: str, *, force: bool) -> list[Call]:
@@ -39,7 +42,7 @@ def removed(flows: Flows, owner: RemoteObject, *, force: bool) -> Flow[None]:
     link = (block or owner).get("section")
     section = None if link is None else (yield from _found(flows, str(link)))
     if section is not None:
-        _check_own(flows, owner, section)
+        yield from _check_own(flows, owner, section)
         for call in calls_to_remove(section.id, force=force):
             yield from flows.told(call)
     elif block is not None:
@@ -54,7 +57,7 @@ def _found(flows: Flows, permalink: str) -> Flow[RemoteObject | None]:
         return None
 
 
-def _check_own(flows: Flows, owner: RemoteObject, section: RemoteObject) -> None:
+def _check_own(flows: Flows, owner: RemoteObject, section: RemoteObject) -> Flow[None]:
     """Check that a section was made by an upload, and holds nothing of others."""
     if section.get("odml_type") != SECTION_TYPE:
         raise _refusal(flows, owner, f"no upload has made its section {section.permalink}")
@@ -63,6 +66,11 @@ def _check_own(flows: Flows, owner: RemoteObject, section: RemoteObject) -> None
     if others:
         held = ", ".join(sorted(map(str, others))[:5])
         raise _refusal(flows, owner, f"its section {section.permalink} holds others, too: {held}")
+    files = yield from flows.all_of("datafile", {"section": section.id, "q": "info"})
+    for file in files:
+        if file.get("file_type") != ARRAY:
+            what = f"a file that is no array, {file.permalink} ({file.get('name')})"
+            raise _refusal(flows, owner, f"its section {section.permalink} holds {what}")
 
 
 def _refusal(flows: Flows, owner: RemoteObject, reason: str) -> RemoteConflict:

@@ -177,9 +177,10 @@ class Client(Driver, AppendsRows):
         Raises
         ------
         RemoteConflict
-            If no upload has made it, or its section holds other blocks or sections (nothing is
-            taken away then); or, without `force`, if others may write something of it. After a
-            failure midway call it again.
+            If no upload has made it, or its section holds other blocks, sections, or files that
+            are no arrays (nothing is taken away then; arrays that were put there later go); or,
+            without `force`, if others may write something of it. After a failure midway call it
+            again.
         """
         self.run(removing.removed(self.flows, block, force=force))
 
