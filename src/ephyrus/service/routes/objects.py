@@ -76,8 +76,9 @@ async def show(call: Call) -> Answer:
         loaded = await call.thread(load_one, call, kind.name, number, options)
         loader.keep(key, call.stamp, loaded, size=size_of(loaded))
     record = loaded.records[0]
-    is_plain = not options.normal and "q" not in call.query  # the page: its tag is the version
-    tag = quoted(record.guid, "" if is_plain else _normal(options, loaded))
+    normal = options.normal
+    is_plain = not normal and "q" not in call.query  # the page: its tag is the version
+    tag = quoted(record.guid, "" if is_plain else _with_state(normal, options, loaded))
     public = record.safety_level == 1 and call.service.settings.anonymous_read
     modified = max(each.modified for each in (record, *loaded.within))
     same = revalidate(call, tag, modified, public=public)
@@ -89,11 +90,9 @@ async def show(call: Call) -> Answer:
     return _shown(call, loaded, options, headers)
 
 
-def _normal(options: Options, loaded: Loaded) -> str:
+def _with_state(normal: str, options: Options, loaded: Loaded) -> str:
     """Say what an answer depends on beside the versions of its objects."""
-    if options.shown.level == "link":
-        return options.normal
-    return f"{options.normal} {loaded.state}"
+    return normal if options.shown.level == "link" else f"{normal} {loaded.state}"
 
 
 def _shown(call: Call, loaded: Loaded, options: Options, headers: dict[str, str]) -> Answer:
@@ -117,7 +116,8 @@ def show_list(call: Call, kind: ObjectType, *, within: str = "") -> Answer:
         page = _select(conn, call, kind, query, options)
         loaded = load_many(conn, call, page.records, options)
     span = f"{page.offset} {page.total} {page.next_cursor}"
-    normal = f"{call.principal.username} {kind.name} {_normal(options, loaded)} {span}"
+    asked = _with_state(options.normal, options, loaded)
+    normal = f"{call.principal.username} {kind.name} {asked} {span}"
     tag = list_tag((each.guid for each in page.records), normal)
     same = revalidate(call, tag)
     if same is not None:
