@@ -8,6 +8,9 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 
+E = "/electrophysiology/"
+M = "/metadata/"
+NONE = {"data": None, "units": None}
 Y = np.cumsum(np.random.default_rng(1).normal(size=20_000)).astype("<f4")
 TABLE = np.arange(400, dtype="<i2").reshape(100, 4)
 
@@ -20,6 +23,33 @@ def q(value, units):
 def links(*items):
     """Permalinks of objects."""
     return [item["permalink"] for item in items]
+
+
+def found(lab, kind, params, user=None):
+    """Permalinks of a list."""
+    answer = (user or lab.ada).get(kind if kind.startswith("/") else E + kind, params)
+    assert answer.status_code == 200, answer.text
+    return links(*answer.json()["selected"])
+
+
+def refused(answer, status, message_type):
+    """Check the envelope of a failure."""
+    body = answer.json()
+    assert (answer.status_code, body["message_type"]) == (status, message_type), body
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert {"logged_in_as", "message", "message_type", "details"} <= set(body)
+    return body
+
+
+def fields(user, item, **params):
+    """Fields of an object as they are now."""
+    return user.one(item["permalink"], **params)["fields"]
+
+
+def with_arrays(site):
+    """Make a user with a long signal and a table; the user and the addresses of both."""
+    user = site.user("ada")
+    return user, f"/datafiles/{user.array(Y)}", f"/datafiles/{user.array(TABLE)}"
 
 
 def hdf5(**arrays):

@@ -17,6 +17,8 @@ from ephyrus.service.files import appending, merging, rows
 from ephyrus.service.files.worker import Worker
 from ephyrus.service.files.workshop import open_workshop, workshop_of
 
+LIMIT = 2**16
+SETTINGS = {"max_append_bytes": LIMIT, "merge_seconds": 3600.0}
 RAW = {"content-type": "application/octet-stream"}
 JSON = {"content-type": "application/json"}
 NPY = {"content-type": "application/x-npy"}

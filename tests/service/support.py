@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import numpy as np
+import pytest
 from starlette.testclient import TestClient
 
 from ephyrus.service.accounts import tokens, users
@@ -152,4 +154,15 @@ class Site:
         return keys["it"]
 
 
-__all__ = ["Site", "User", "cheap_settings"]
+@contextmanager
+def site_on(
+    request: pytest.FixtureRequest, folders: pytest.TempPathFactory, **settings: Any
+) -> Iterator[Site]:
+    """Run a service on the kind of database that the parameter of a fixture names."""
+    if request.param == "postgresql":
+        settings["database"] = request.getfixturevalue("new_postgresql")()
+    with Site(folders.mktemp("site"), **settings) as made:
+        yield made
+
+
+__all__ = ["Site", "User", "cheap_settings", "site_on"]

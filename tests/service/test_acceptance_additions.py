@@ -14,18 +14,14 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.service.acceptance import TABLE, Y, hdf5, links, q
-from tests.service.support import Site, User
-
-E = "/electrophysiology/"
-M = "/metadata/"
+from tests.service.acceptance import TABLE, E, Y, fields, hdf5, links, q, refused, with_arrays
+from tests.service.support import Site, User, site_on
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def site(request, tmp_path_factory):
     """Give a service on each kind of database."""
-    url = request.getfixturevalue("new_postgresql")() if request.param == "postgresql" else ""
-    with Site(tmp_path_factory.mktemp("site"), database=url) as site:
+    with site_on(request, tmp_path_factory) as site:
         yield site
 
 
@@ -33,8 +29,7 @@ def site(request, tmp_path_factory):
 def arrays(tmp_path_factory):
     """Give a service with a long signal and a table."""
     with Site(tmp_path_factory.mktemp("arrays")) as site:
-        user = site.user("ada")
-        yield user, f"/datafiles/{user.array(Y)}", f"/datafiles/{user.array(TABLE)}"
+        yield with_arrays(site)
 
 
 @pytest.fixture
@@ -47,16 +42,6 @@ def ada(site):
 def bob(site):
     """Give somebody else."""
     return site.user("bob")
-
-
-def fields(user, item, **params):
-    """Fields of an object as they are now."""
-    return user.one(item["permalink"], **params)["fields"]
-
-
-def refused(answer, status, message_type):
-    """Check a failure."""
-    assert (answer.status_code, answer.json()["message_type"]) == (status, message_type)
 
 
 # -------------------------------------------------------------------------------- section 12

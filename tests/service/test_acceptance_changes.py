@@ -20,12 +20,9 @@ from starlette.testclient import TestClient
 from ephyrus.service.accounts import users
 from ephyrus.service.accounts.passwords import Passwords
 from tests.neuroshare.vendor import as_nsn
-from tests.service.acceptance import TABLE, Y, hdf5, links, q
-from tests.service.support import Site
+from tests.service.acceptance import TABLE, E, fields, hdf5, links, q, refused, with_arrays
+from tests.service.support import Site, site_on
 from tests.synth import axon
-
-E = "/electrophysiology/"
-M = "/metadata/"
 
 
 def now():
@@ -39,8 +36,7 @@ def now():
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def site(request, tmp_path_factory):
     """Give a service on each kind of database."""
-    url = request.getfixturevalue("new_postgresql")() if request.param == "postgresql" else ""
-    with Site(tmp_path_factory.mktemp("site"), database=url) as site:
+    with site_on(request, tmp_path_factory) as site:
         yield site
 
 
@@ -48,8 +44,7 @@ def site(request, tmp_path_factory):
 def arrays(tmp_path_factory):
     """Give a service with a long signal and a table."""
     with Site(tmp_path_factory.mktemp("arrays")) as site:
-        user = site.user("ada")
-        yield user, f"/datafiles/{user.array(Y)}", f"/datafiles/{user.array(TABLE)}"
+        yield with_arrays(site)
 
 
 @pytest.fixture
@@ -64,21 +59,11 @@ def bob(site):
     return site.user("bob")
 
 
-def fields(user, item, **params):
-    """Fields of an object as they are now."""
-    return user.one(item["permalink"], **params)["fields"]
-
-
 def changed(user, item, body, suffix=""):
     """Change an object; its fields."""
     answer = user.post(item["permalink"] + suffix, body)
     assert (answer.status_code, answer.json()["message_type"]) == (200, "object_updated")
     return fields(user, item)
-
-
-def refused(answer, status, message_type):
-    """Check a failure."""
-    assert (answer.status_code, answer.json()["message_type"]) == (status, message_type)
 
 
 def make_tree(user, name="tree"):

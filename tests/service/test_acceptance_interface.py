@@ -11,36 +11,15 @@ import re
 
 import pytest
 
-from tests.service.acceptance import links, make_lab, q
-from tests.service.support import Site
-
-E = "/electrophysiology/"
-M = "/metadata/"
-NONE = {"data": None, "units": None}
+from tests.service.acceptance import NONE, E, M, found, links, make_lab, q, refused
+from tests.service.support import Site, site_on
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def lab(request, tmp_path_factory):
     """Give a lab in a service on each kind of database; tests add to it, but change nothing."""
-    url = request.getfixturevalue("new_postgresql")() if request.param == "postgresql" else ""
-    with Site(tmp_path_factory.mktemp("lab"), database=url) as site:
+    with site_on(request, tmp_path_factory) as site:
         yield make_lab(site)
-
-
-def found(lab, kind, params, user=None):
-    """Permalinks of a list."""
-    answer = (user or lab.ada).get(kind if kind.startswith("/") else E + kind, params)
-    assert answer.status_code == 200, answer.text
-    return links(*answer.json()["selected"])
-
-
-def refused(answer, status, message_type):
-    """Check the envelope of a failure."""
-    body = answer.json()
-    assert (answer.status_code, body["message_type"]) == (status, message_type), body
-    assert answer.headers["content-type"] == "application/json; charset=utf-8"
-    assert {"logged_in_as", "message", "message_type", "details"} <= set(body)
-    return body
 
 
 # -------------------------------------------------------------------- section 4, object types

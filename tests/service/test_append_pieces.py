@@ -34,6 +34,7 @@ from ephyrus.service.upkeep.backup import write_backup
 from ephyrus.service.upkeep.check import check_service
 from ephyrus.service.upkeep.restore import read_backup
 from tests.service.appends import (
+    SETTINGS,
     grown,
     look_after,
     made_values,
@@ -41,17 +42,12 @@ from tests.service.appends import (
     row_of,
     small_sizes,
 )
-from tests.service.support import Site
-
-LIMIT = 2**16
+from tests.service.support import Site, site_on
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def site(request, tmp_path_factory):
-    changes = {"max_append_bytes": LIMIT, "merge_seconds": 3600.0}
-    if request.param == "postgresql":
-        changes["database"] = request.getfixturevalue("new_postgresql")()
-    with Site(tmp_path_factory.mktemp("service"), **changes) as made:
+    with site_on(request, tmp_path_factory, **SETTINGS) as made:
         made.user("eve")
         yield made
 
@@ -59,8 +55,7 @@ def site(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     """A site of which one kind of database is enough."""
-    changes = {"max_append_bytes": LIMIT, "merge_seconds": 3600.0}
-    with Site(tmp_path_factory.mktemp("service"), **changes) as made:
+    with Site(tmp_path_factory.mktemp("service"), **SETTINGS) as made:
         yield made
 
 

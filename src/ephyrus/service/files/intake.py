@@ -12,7 +12,6 @@ import hashlib
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +27,7 @@ from ephyrus.service.files.canonical import (
 )
 from ephyrus.service.files.npyhead import NpyHead, read_head, refused
 from ephyrus.service.files.order import Order
-from ephyrus.service.files.store import ArrayStore, NewFile
+from ephyrus.service.files.store import ArrayStore, Discarded, NewFile
 
 __all__ = ["SMALL_BYTES", "Intake", "TakenArray"]
 
@@ -195,7 +194,7 @@ def _as_utf8(values: NDArray[Any]) -> NDArray[Any]:
     return texts if texts.dtype.itemsize else texts.astype("S1")
 
 
-class _Incoming:
+class _Incoming(Discarded):
     """One file of the request: a `NewFile` for `receive_form`."""
 
     def __init__(self, intake: Intake, place: int) -> None:
@@ -234,14 +233,6 @@ class _Incoming:
 
     def __enter__(self) -> _Incoming:
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.abort()
 
     def _take(self, data: Any) -> None:
         if self._head is None:

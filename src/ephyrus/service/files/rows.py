@@ -220,7 +220,32 @@ class Taker(Protocol):
         """Remove what was stored."""
 
 
-class RawRows:
+class _Sinks:
+    """What the rows of each array go to.
+
+    Parameters
+    ----------
+    store : ArrayStore
+        Where rows go when they are many.
+    shapes : sequence of Shape
+        What the rows of each array are.
+    """
+
+    def __init__(self, store: ArrayStore, shapes: Sequence[Shape]) -> None:
+        self._shapes = shapes
+        self._sinks = [RowSink(store, each) for each in shapes]
+
+    def discard(self) -> None:
+        """Remove what was stored."""
+        for sink in self._sinks:
+            sink.discard()
+
+    def _rows(self) -> list[Rows]:
+        """Give the rows of each array."""
+        return [sink.finish() for sink in self._sinks]
+
+
+class RawRows(_Sinks):
     """Takes bare samples: little-endian, C order.
 
     Parameters
@@ -234,7 +259,7 @@ class RawRows:
     """
 
     def __init__(self, store: ArrayStore, shape: Shape, declared: tuple[str, str]) -> None:
-        self._sink = RowSink(store, shape)
+        super().__init__(store, [shape])
         self._count: int | None = None
         dtype, lengths = declared
         items = shape.items
@@ -249,21 +274,17 @@ class RawRows:
 
     def feed(self, data: bytes) -> None:
         """Take the next piece of the body."""
-        self._sink.write(data)
+        self._sinks[0].write(data)
 
     def finish(self) -> list[Rows]:
         """Give the rows."""
-        rows = self._sink.finish()
+        (rows,) = self._rows()
         if self._count is not None and rows.count != self._count:
             raise ServiceError(
                 "data_inconsistency",
                 f"X-Array-Shape tells of {self._count} rows, the body holds {rows.count}.",
             )
         return [rows]
-
-    def discard(self) -> None:
-        """Remove what was stored."""
-        self._sink.discard()
 
 
 def _dtype(text: str) -> np.dtype[Any]:
@@ -276,7 +297,7 @@ def _dtype(text: str) -> np.dtype[Any]:
     raise ServiceError("data_parsing_error", f"X-Array-Dtype is {text[:40]!r}, no type of numbers.")
 
 
-class NpyRows:
+class NpyRows(_Sinks):
     """Takes NumPy files, one for each array, one behind the other.
 
     Parameters
@@ -288,8 +309,7 @@ class NpyRows:
     """
 
     def __init__(self, store: ArrayStore, shapes: Sequence[Shape]) -> None:
-        self._shapes = shapes
-        self._sinks = [RowSink(store, each) for each in shapes]
+        super().__init__(store, shapes)
         self._at = 0
         self._left: int | None = None  # bytes of the file that is being taken; None: its head
         self._head = bytearray()
@@ -318,12 +338,7 @@ class NpyRows:
                 "data_parsing_error",
                 f"The body ends within the NumPy file {self._at + 1} of {len(self._sinks)}.",
             )
-        return [sink.finish() for sink in self._sinks]
-
-    def discard(self) -> None:
-        """Remove what was stored."""
-        for sink in self._sinks:
-            sink.discard()
+        return self._rows()
 
     def _next(self) -> None:
         if self._left == 0:
@@ -344,7 +359,7 @@ class NpyRows:
         return rest
 
 
-class JsonRows:
+class JsonRows(_Sinks):
     """Takes JSON lists: of rows, or of lists of rows for several arrays.
 
     Parameters
@@ -356,8 +371,7 @@ class JsonRows:
     """
 
     def __init__(self, store: ArrayStore, shapes: Sequence[Shape]) -> None:
-        self._shapes = shapes
-        self._sinks = [RowSink(store, each) for each in shapes]
+        super().__init__(store, shapes)
         self._body = bytearray()
 
     def feed(self, data: bytes) -> None:
@@ -379,12 +393,7 @@ class JsonRows:
             )
         for values, shape, sink in zip(several, self._shapes, self._sinks, strict=True):
             sink.write(_values(values, shape).tobytes())
-        return [sink.finish() for sink in self._sinks]
-
-    def discard(self) -> None:
-        """Remove what was stored."""
-        for sink in self._sinks:
-            sink.discard()
+        return self._rows()
 
 
 def _no_constant(name: str) -> Any:
